@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadproof.errors import WrongValueError
 from loadproof.units import (
+    as_meant,
     format_count,
     format_duration,
     format_percent,
@@ -94,6 +96,39 @@ def test_what_is_not_one_is_refused(parse: Callable[[str], float], text: str, re
     """The message quotes what was written."""
     with pytest.raises(ValueError, match=re.escape(f"'{text[:30]}")):
         parse(text)
+
+
+MEANT: list[tuple[Callable[[str], float], str, str]] = [
+    (parse_duration, "500 seconds", "500s"),
+    (parse_duration, "5min", "5m"),
+    (parse_duration, "5 M", "5m"),
+    (parse_duration, "1.5 Hours", "1.5h"),
+    (parse_duration, "250 msec", "250ms"),
+    (parse_duration, "5", ""),
+    (parse_duration, "5x", ""),
+    (parse_size, "300 megabytes", "300MB"),
+    (parse_size, "2gib", "2GiB"),
+    (parse_size, "2 widths", ""),
+    (parse_percent, "80 percent", "80%"),
+    (parse_percent, "0.5", ""),
+    (parse_rate, "5", "5/s"),
+    (parse_rate, "20 rps", "20/s"),
+    (parse_rate, "600 requests per minute", "600/min"),
+    (parse_rate, "5/day", ""),
+]
+
+
+@pytest.mark.parametrize(("parse", "text", "meant"), MEANT)
+def test_a_unit_that_is_spelt_in_another_way_is_proposed(
+    parse: Callable[[str], float], text: str, meant: str
+) -> None:
+    """As it is read; nothing where it could be several."""
+    assert as_meant(parse, text) == meant
+    with pytest.raises(WrongValueError) as refused:
+        parse(text)
+    if meant:
+        assert refused.value.hint == f"write {meant}"
+        parse(meant)
 
 
 PRINTED: list[tuple[Callable[[float], str], float, str, str]] = [

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from typing import Final
 
 from loadproof.errors import WrongValueError
 
@@ -37,9 +39,8 @@ def parse_duration(text: str) -> float:
     """
     stripped = text.strip()
     if _DURATION_PART.sub("", stripped) or not stripped:
-        raise WrongValueError(
-            f"'{text}' is not a duration", "write a number with a unit, such as 500ms, 30s, 5m or 1h30m"
-        )
+        hint = "write a number with a unit, such as 500ms, 30s, 5m or 1h30m"
+        raise _wrong(parse_duration, text, "duration", hint)
     total = 0.0
     for number, unit in _DURATION_PART.findall(stripped):
         times, by = _SECONDS[unit]
@@ -51,7 +52,7 @@ def parse_size(text: str) -> float:
     """Bytes in `text`: "1GiB", "512 MB". Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise WrongValueError(f"'{text}' is not a size", "write a number with a unit, such as 512MiB or 1GB")
+        raise _wrong(parse_size, text, "size", "write a number with a unit, such as 512MiB or 1GB")
     return _finite(float(match[1]) * _BYTES[match[2]], text)
 
 
@@ -59,7 +60,7 @@ def parse_percent(text: str) -> float:
     """Fraction of 1 in `text`: "80%" is 0.8. Raises ValueError."""
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
-        raise WrongValueError(f"'{text}' is not a percentage", "write a number with %, such as 1%")
+        raise _wrong(parse_percent, text, "percentage", "write a number with %, such as 1%")
     return _finite(float(match[1]) / 100, text)
 
 
@@ -67,8 +68,42 @@ def parse_rate(text: str) -> float:
     """Events per second in `text`: "200/s", "600/min". Raises ValueError."""
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise WrongValueError(f"'{text}' is not a rate", "write a number per time, such as 200/s or 600/min")
+        raise _wrong(parse_rate, text, "rate", "write a number per time, such as 200/s or 600/min")
     return _finite(float(match[1]) / _PER_SECOND[match[2]], text)
+
+
+_SPELT: Final[dict[Callable[[str], float], dict[str, str]]] = {
+    parse_duration: {
+        "ms": "ms|msecs?|millis(?:econds?)?|milliseconds?", "s": "s(?:ec(?:ond)?s?)?",
+        "m": "m(?:in(?:ute)?s?)?", "h": "h(?:(?:ou)?rs?)?", "d": "d(?:ays?)?",
+    },
+    parse_size: {
+        "kB": "kb?|kilobytes?", "MB": "mb?|megabytes?", "GB": "gb?|gigabytes?",
+        "KiB": "kib", "MiB": "mib", "GiB": "gib", "B": "bytes?",
+    },
+    parse_percent: {"%": "pct|per ?cent"},
+    parse_rate: {
+        "/s": "|[rqt]ps|(?:req(?:uest)?s?)? ?(?:/|per) ?s(?:ec(?:ond)?)?",
+        "/min": "rpm|(?:req(?:uest)?s?)? ?(?:/|per) ?m(?:in(?:ute)?)?",
+    },
+}  # fmt: skip
+"""Units as people spell them, in any case, by what reads them: proposed, for nothing is guessed."""
+
+
+def as_meant(parse: Callable[[str], float], text: str) -> str:
+    """A number with its unit as `parse` reads it, where that is spelt in another way; else nothing."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z/ ]*)", text.strip())
+    units = _SPELT[parse].items() if found else ()
+    return next((f"{found[1]}{unit}" for unit, ways in units if found and _is(ways, found[2])), "")
+
+
+def _is(ways: str, word: str) -> bool:
+    return re.fullmatch(ways, word.strip(), re.IGNORECASE) is not None
+
+
+def _wrong(parse: Callable[[str], float], text: str, what: str, hint: str) -> WrongValueError:
+    meant = as_meant(parse, text)
+    return WrongValueError(f"'{text}' is not a {what}", f"write {meant}" if meant else hint)
 
 
 def format_duration(seconds: float) -> str:

@@ -30,6 +30,7 @@ tests:
         ({}, ("run", "missing.py", *U), "missing.py"),
         ({"a.py": "class U(:"}, ("run", "a.py", *U), "SyntaxError"),
         ({"a.py": "raise OSError('no database')"}, ("run", "a.py", *U), "OSError: no database"),
+        ({"a.py": "import os\nos.environ['PIN']"}, ("run", "a.py", *U), "a.py:2: the scenario needs PIN"),
         ({"a.py": "x = 1"}, ("run", "a.py", *U), "no user class found"),
         ({}, ("run", "locustfile.py", "--engine", "jmetre", *U), "jmetre"),
         ({}, ("run", "locustfile.py", "--no-such-option", *U), "--no-such-option"),
@@ -87,6 +88,14 @@ def test_it_is_told_in_one_error(
         (("soak", "lf.py"), "`loadproof run SCENARIO --profile soak`"),
         (("history", "--since", "today"), "error: no such option: --since"),
         (("demo", "--fault", "dealy=1ms"), "error: unknown fault 'dealy'"),
+        (("run", "a.py", "-u", "5", "-t", "5", "m"), "error: -t 5 m is two words\n       write -t 5m"),
+        (("check", "a.py", "--rate", "5", "/s"), "error: --rate 5 /s is two words\n       write --rate 5/s"),
+        (("run", "a.py", "-target", "http://x"), "error: -target has one dash\n       write --target"),
+        (("run", "r.yaml", "a.py"), "error: 'r.yaml' is no scenario, and follows no option"),
+        (("run", "a.py", "-u", "5", "r.yaml"), "requirements: --requirements r.yaml"),
+        (("run", "r.yaml"), "requirements stand behind a scenario: --requirements r.yaml"),
+        (("judge", "--requirements", "a.py"), "error: a.py: this is a scenario, and no requirements"),
+        (("judge", "locustfile.py"), "`loadproof run locustfile.py` plays it"),
     ],
 )
 def test_wrong_usage_is_2(args: tuple[str, ...], said: str, here: Here) -> None:

@@ -46,6 +46,8 @@ UNSOUND = [
     ("localhost:8000", "has no scheme", "write http://localhost:8000 or https://localhost:8000"),
     ("//shop.example", "has no scheme", "write http://shop.example"),
     ("http:/shop.example", "has no scheme", "write http://shop.example"),
+    ("http//shop.example", "has no scheme", "write http://shop.example"),
+    ("https.example", "has no scheme", "write http://https.example"),
     ("ftp://shop.example", "has the scheme 'ftp'", "http:// or https://"),
     ("http://", "has no host", ""),
     ("http://:8000", "has no host", ""),

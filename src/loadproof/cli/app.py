@@ -97,6 +97,10 @@ def run_app(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     called = next((word for word in words if not word.startswith("-")), "")
     try:
+        if called in VERBS:
+            from loadproof.cli.slips import check_slips
+
+            check_slips(words)
         if called in VERBS and VERBS[called].passes:
             from loadproof.cli.engine_words import with_engine_words
 

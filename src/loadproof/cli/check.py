@@ -121,15 +121,10 @@ def describe(plan: Plan) -> list[str]:
         *(redact_text(line) for one in parts_of(plan) for line in one.engine_options.described),
         f"requirements  {len(plan.requirements) + len(gates) or 'none: the run would end DONE'}",
     ]
-    lines += [
-        f"  {requirement.id:<28} {requirement.text:<16} {requirement.source}"
-        for requirement in plan.requirements
-    ]
-    lines += [
-        f"  {metric:<28} {expression:<16} {one.scenario.name}"
-        for one in parts_of(plan)
-        for metric, expression in one.engine_options.gates
-    ]
+    rows = [(requirement.id, requirement.text, requirement.source) for requirement in plan.requirements]
+    rows += [(*gate, one.scenario.name) for one in parts_of(plan) for gate in one.engine_options.gates]
+    widths = [max([least, *(len(row[place]) for row in rows)]) for place, least in enumerate((28, 16))]
+    lines += [f"  {name:<{widths[0]}} {limit:<{widths[1]}} {source}" for name, limit, source in rows]
     return [*lines, *(line for one in parts_of(plan) for line in _generators(one))]
 
 

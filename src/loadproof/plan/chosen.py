@@ -132,7 +132,9 @@ def engine_of(given: str | None, file: Path, engines: Mapping[str, EngineTraits]
         known = ", ".join(f"{end} ({name})" for end, name in suffixes.items())
         hint = f"name it with --engine; known endings: {known}"
         if suffix in _TO_SCENARIOS:
-            hint = f"loadproof init --from {file} writes a scenario of it"
+            hint = f"`loadproof init --from {file}` writes a scenario of an API description or a recording"
+            if suffix in (".yaml", ".yml"):
+                hint = f"requirements stand behind a scenario: --requirements {file}; {hint}"
         raise ConfigError(Problem(f"'{file}' does not say by its ending which engine runs it", hint=hint))
     return suffixes[suffix]
 

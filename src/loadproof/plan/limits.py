@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from loadproof.errors import WrongValueError
 from loadproof.model import Operator, Unit
-from loadproof.units import parse_duration, parse_percent, parse_rate, parse_size
+from loadproof.units import as_meant, parse_duration, parse_percent, parse_rate, parse_size
 
 _WRITTEN = re.compile(r"(<=|>=|==|!=|=<|=>|≤|≥|<|>|=)?\s*(.*)", re.DOTALL)
 _OPERATORS = {
@@ -220,7 +220,8 @@ def _read(parse: Callable[[str], float], amount: str, kind: LimitKind) -> float:
     try:
         return parse(amount)
     except ValueError as error:
-        raise WrongValueError(str(error), f"write {_EXAMPLES[kind]}") from None
+        hint = f"write {as_meant(parse, amount) or _EXAMPLES[kind]}"
+        raise WrongValueError(str(error), hint) from None
 
 
 def _check_sense(raw: str, limit: Limit) -> None:

@@ -161,7 +161,7 @@ def _normal(text: str, schemes: tuple[str, ...]) -> str:
         raise WrongValueError("holds a variable, which is not read here", hint)
     scheme, separator, _ = text.partition("://")
     if not separator:
-        bare = redact_url(re.sub(r"^(?:https?:)?/*", "", text, flags=re.IGNORECASE))
+        bare = redact_url(re.sub(r"^(?:https?(?::/*|/+)|/+)", "", text, flags=re.IGNORECASE))
         raise WrongValueError("has no scheme", f"write http://{bare} or https://{bare}")
     if scheme.lower() not in schemes:
         raise WrongValueError(f"has the scheme '{scheme}'", "write http:// or https://")

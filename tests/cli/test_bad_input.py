@@ -68,6 +68,7 @@ def test_it_is_told_in_one_error(
     ("args", "said"),
     [
         (("run", "--users", "many"), "error: --users: 'many' is not a whole number"),
+        (("run", "-r", "2/s"), "error: --spawn-rate: '2/s' is not a number\n       write 2"),
         (("run", "-umany"), "error: --users: 'many' is not a whole number"),
         (("demo", "--seconds", "8"), "error: --seconds: 8 is less than 10\n       10 is allowed"),
         (("ab", "a.py", "--rounds", "99"), "error: --rounds: 99 is more than 50\n       50 is allowed"),

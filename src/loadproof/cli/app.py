@@ -25,6 +25,8 @@ _NO_WORDS: Final = "NoArgsIsHelpError"
 """A group of commands without a command: what it then shows is its help, and no error."""
 
 _BOUND: Final = re.compile(r"Input should be (greater|less) than or equal to (\S+)")
+_WITH_UNIT: Final = re.compile(r"(\d+(?:\.\d+)?) ?(?:/s|users?|vus|rps|s)", re.IGNORECASE)
+"""A number with a unit that goes without saying: `--spawn-rate 2/s`."""
 _NEAR: Final = 0.7
 """How alike an option must be to be the one that was meant."""
 _KINDS: Final = {
@@ -132,7 +134,10 @@ def _in_our_style(error: Any, words: Sequence[str]) -> ConfigError:
     given = [_value_of(name, words) for name in names]
     value, kind = next(filter(None, given), None), _KINDS.get(error.format_message().rpartition(": ")[2])
     if value is not None and kind is not None:
-        return ConfigError(Problem(f"'{value}' is not {kind}", names[0]))
+        plain = _WITH_UNIT.fullmatch(value)
+        return ConfigError(
+            Problem(f"'{value}' is not {kind}", names[0], f"write {plain[1]}" if plain else "")
+        )
     bound = _BOUND.search(error.format_message())
     if value is not None and bound is not None:
         word = "less" if bound[1].startswith("greater") else "more"

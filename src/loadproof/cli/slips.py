@@ -14,9 +14,9 @@ from loadproof.errors import ConfigError, Problem
 _WITH_UNIT: Final = frozenset({
     "--run-time", "-t", "--rate", "--warm-up", "--slow", "--tolerance", "--error-tolerance",
     "--ready-timeout", "--min-rate", "--max-rate", "--at-least", "--trial", "--precision",
-    "--duration-limit", "--cool-down-limit", "--wait", "--stop-timeout",
+    "--duration-limit", "--cool-down-limit", "--wait", "--stop-timeout", "--duration", "-d",
 })  # fmt: skip
-"""Options whose value has a unit; Locust's --stop-timeout and --run-time take seconds without one."""
+"""Options whose value has a unit, k6's and Locust's too; some take seconds without one."""
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _UNIT: Final = re.compile(r"ms|s|m|h|d|sec(?:ond)?s?|min(?:ute)?s?|hours?|%|rps|/ ?(?:s|m|h|min|sec)")
 _OF_RESULTS: Final = frozenset({"judge", "suggest", "report", "open", "export", "compare"})

@@ -94,7 +94,7 @@ def test_it_is_told_in_one_error(
         (("run", "a.py", "-target", "http://x"), "error: -target has one dash\n       write --target"),
         (("run", "r.yaml", "a.py"), "error: 'r.yaml' is no scenario, and follows no option"),
         (("run", "a.py", "-u", "5", "r.yaml"), "requirements: --requirements r.yaml"),
-        (("run", "r.yaml"), "requirements stand behind a scenario: --requirements r.yaml"),
+        (("run", "pass.yaml"), "requirements stand behind a scenario: --requirements pass.yaml"),
         (("judge", "--requirements", "a.py"), "error: a.py: this is a scenario, and no requirements"),
         (("judge", "locustfile.py"), "`loadproof run locustfile.py` plays it"),
     ],

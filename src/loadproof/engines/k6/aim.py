@@ -199,13 +199,12 @@ def _asked(
             "--include-system-env-vars", f"--out=json={samples}", *_BLOCKED, *alone,
             *init_arguments(plan, user), str(script),
         ]  # fmt: skip
-        found = _first_addresses(k6, argv, env, samples, printed)
-        return found, printed.read_text(errors="replace")
+        return _first_addresses(k6, argv, env, samples, printed)
 
 
 def _first_addresses(
     k6: GuardedK6, argv: list[str], env: Mapping[str, str], samples: Path, printed: Path
-) -> list[str]:
+) -> tuple[list[str], str]:
     quiet = subprocess.DEVNULL
     with (
         printed.open("wb") as said,
@@ -218,23 +217,24 @@ def _first_addresses(
         began_s = time.monotonic()
         until_s = began_s + _LONGEST_S
         found: list[str] = []
+        told = ""
         ended = False
         while not ended and time.monotonic() < until_s:
             ended = process.popen.poll() is not None
-            now = _addresses_in(samples, printed)
+            now, told = _addresses_in(samples, printed)
             if now and not found:
                 until_s = min(until_s, time.monotonic() + _MORE_S)
             found = now
             time.sleep(0 if ended else _POLL_S)
         process.raise_refused(argv[-1])
-    return found
+    return found, told
 
 
-def _addresses_in(samples: Path, printed: Path) -> list[str]:
+def _addresses_in(samples: Path, printed: Path) -> tuple[list[str], str]:
     try:
         written, said = samples.read_bytes(), printed.read_text(errors="replace")
     except OSError:
-        return []  # k6 has not opened it yet
+        return [], ""  # k6 has not opened it yet
     reader = OutputReader()
     reader.feed(written)
     named = [host.replace("grpc://", "tcp://") for host in reader.drain().hosts if host]
@@ -242,4 +242,4 @@ def _addresses_in(samples: Path, printed: Path) -> list[str]:
     # address, too, which nobody sends anything to.
     sent = [split_name(url)[0] for url in words.REFUSED.findall(said)]
     named = [host for host in named if not sent or not host.startswith("http") or host in sent]
-    return list(dict.fromkeys(host for host in (*named, *sent) if host))
+    return list(dict.fromkeys(host for host in (*named, *sent) if host)), said

@@ -185,3 +185,20 @@ def test_what_prevents_an_answer_is_told_once(monkeypatch: pytest.MonkeyPatch) -
         lines = [line.strip() for line in stream.getvalue().splitlines() if "head0" in line]
         said = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in lines]
         assert [line for line in said if line.startswith(("note", "!"))] == [told]
+
+
+def test_where_columns_are_short_a_statistic_is_cut_and_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a very wide interval, too: from 120 columns on with both values, which 80 have no room for."""
+    comparison = compare(side("base", endpoints=2), side("head", slower=1.2, endpoints=2, seed=1))
+    wide = tuple(
+        replace(row, statistic="new connections a request", interval=(0.0001, 1001.0))
+        for row in comparison.rows
+    )
+    for width, values in ((80, False), (120, True)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        stream = _Terminal()
+        write_comparison(replace(comparison, rows=wide), stream)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+        assert max(map(len, lines)) <= width
+        assert any("more than x 1000" in line and "REGRESSED" in line for line in lines)
+        assert ("base" in lines[1].split()) is values

@@ -25,7 +25,7 @@ _BASE, _CHANGE = 3, 5
 _MOST_LABEL: Final = 12
 _MOST_STATISTIC: Final = 14
 _LEAST_NAME, _MOST_NAME = 12, 30
-_SAID_WIDE, _SAID_NARROW = 21, 12
+_SAID_WIDE, _SAID_NARROW = 21, 13
 """Columns of what a row comes to, which wraps at words: INCONCLUSIVE is one."""
 
 
@@ -86,12 +86,15 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
     cells = [_cells(row) for row in rows]
     longest = [max(len(title), *(len(row[n]) for row in cells)) for n, title in enumerate(titles)]
     longest[-1] = _SAID_WIDE
-    room = width - 1 - sum(longest[:1] + longest[2:]) - 2 * len(titles)
-    wide = room >= min(_LEAST_NAME, longest[1])
+    room, least = width - 1 - sum(longest[:1] + longest[2:]) - 2 * len(titles), min(_LEAST_NAME, longest[1])
+    if room < least:
+        room, longest[2] = _shorter(room, longest[2], _MOST_STATISTIC)
+    wide = room >= least
     if not wide:
-        statistic, longest[2] = longest[2], min(longest[2], _MOST_STATISTIC)
-        room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW + statistic - longest[2]
+        room += sum(longest[_BASE:_CHANGE]) + 4 + _SAID_WIDE - _SAID_NARROW
         longest[-1] = _SAID_NARROW
+    if room < least:
+        room, longest[2] = _shorter(room, longest[2], max(_LEAST_NAME // 2, longest[2] - (least - room)))
     table = plain_table()
     for number, title in enumerate(titles):
         if wide or number not in range(_BASE, _CHANGE):
@@ -108,6 +111,11 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
             del row[_BASE:_CHANGE]
         table.add_row(*row)
     return table
+
+
+def _shorter(room: int, columns: int, to: int) -> tuple[int, int]:
+    """What names have once another column of so many has but `to`, and its columns."""
+    return room + max(0, columns - to), min(columns, to)
 
 
 def _cells(row: ComparisonRow) -> list[Text]:

@@ -268,4 +268,5 @@ def _open(
     needed = runs_needed(harm, sd, tolerance, levels, now)
     if needed is None:
         return None, reason or f"even {MOST_RUNS} runs a side would hardly settle it"
-    return needed, reason or f"about {needed - now} more runs a side would settle it"
+    more = "1 more run" if needed - now == 1 else f"{needed - now} more runs"
+    return needed, reason or f"about {more} a side would settle it"

@@ -126,6 +126,16 @@ def test_all_problems_are_told_at_once(shell: Shell, here: Here) -> None:
     assert (done.code, len(done.errors())) == (2, 4)
 
 
+def test_without_a_name_the_locustfile_of_the_folder_is_meant(shell: Shell, here: Here) -> None:
+    """By every verb, as Locust has it; nobody is asked which scenario."""
+    done = here("check", "--target", "http://127.0.0.1:9", *U)
+    assert done.code == 0, done.text
+    assert "no scenario was named: locustfile.py" in done.out
+    for verb in (("run", *U), ("capacity", "--requirements", "pass.yaml")):
+        done = here(*verb, "--target", "http://127.0.0.1:9")
+        assert (done.code, "refuses the connection" in done.err) == (6, True), done.text
+
+
 def test_check_without_a_name_looks_at_each_test(shell: Shell, here: Here) -> None:
     """What is wrong in several of them is told once, after all of them."""
     good = "  a: {scenario: locustfile.py, users: 1, run_time: 5s}\n"

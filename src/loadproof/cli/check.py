@@ -12,7 +12,7 @@ from loadproof.cli.scenario import with_request
 from loadproof.cli.streams import say
 from loadproof.errors import ExitCode, LoadproofError, Problem
 from loadproof.model import Plan
-from loadproof.pipeline.planning import plan_and_engine, shown
+from loadproof.pipeline.planning import plan_and_engine, shown, with_scenario
 from loadproof.plan import PlanRequest, read_config
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import CapacityRequest, capacity_goal
@@ -76,7 +76,8 @@ def _check(request: PlanRequest, *, strict: bool) -> int:
 
 def _check_search(request: PlanRequest, plan: Plan) -> None:
     """Raises ConfigError for what the test's `capacity` says and `loadproof capacity` would refuse."""
-    written, where = capacity_config(request, read_config(request))
+    config = read_config(request)
+    written, where = capacity_config(with_scenario(request, config)[0], config)
     if written.model_fields_set:
         from loadproof.analysis.search.capacity import least_rate  # few tests have one
 

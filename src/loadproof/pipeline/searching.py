@@ -12,7 +12,7 @@ from loadproof.pipeline.driving import drive
 from loadproof.pipeline.live_page import live_page
 from loadproof.pipeline.notifying import notify, receivers
 from loadproof.pipeline.outputs import report_text
-from loadproof.pipeline.planning import check_targets, plan_with
+from loadproof.pipeline.planning import check_targets, plan_with, with_scenario
 from loadproof.plan import read_config
 from loadproof.plan.build import capacity_config
 from loadproof.plan.capacity import capacity_goal, refuse_other_loads
@@ -105,6 +105,7 @@ def capacity_plan(
     from loadproof.analysis.search.capacity import least_rate, samples_for
     from loadproof.analysis.search.trials import is_by_trial
 
+    request, _ = with_scenario(request, config)
     written, where = capacity_config(request, config)
     if (chosen := choose(request, config)).test.scenarios:
         hint = "search with one of them: loadproof capacity FILE"

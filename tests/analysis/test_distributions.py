@@ -38,8 +38,10 @@ def test_counts_of_successes(trials: int, chance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("successes", "trials"), [(0, 1), (1, 1), (0, 300), (3, 300), (299, 300), (7, 90_000)]
-)
+    ("successes", "trials"),
+    [(0, 1), (1, 1), (0, 300), (3, 300), (299, 300), (7, 90_000), (0, 21_600_000), (1, 21_600_000),
+     (500, 216_000), (215_500, 216_000), (50_000, 21_600_000), (21_400_000, 21_600_000)],
+)  # fmt: skip
 def test_the_interval_of_a_share(successes: int, trials: int) -> None:
     """Clopper and Pearson's, as a binomial test has it."""
     expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")

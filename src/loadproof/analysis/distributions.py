@@ -8,7 +8,6 @@ hold these against it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
@@ -23,6 +22,8 @@ _WIDE: Final = 12.0
 """Standard deviations, beyond which nothing of such a density is left."""
 _TINY: Final = 1e-300
 _EXACT: Final = 1e-15
+_NEAR: Final = 1e-9
+"""Of a value: the next of Newton's steps would be as small as the rounding."""
 _MOST_STEPS: Final = 200
 
 
@@ -90,25 +91,34 @@ def proportion_interval(successes: int, trials: int, confidence: float) -> tuple
     """The exact interval of a share (Clopper and Pearson, Biometrika 1934)."""
     tail = (1 - confidence) / 2
     failures = trials - successes
-
-    def at_least(x: float) -> float:
-        return _beta_below(successes, failures + 1, x, 1 - x)
-
-    def at_most(x: float) -> float:
-        return _beta_below(failures, successes + 1, 1 - x, x)
-
-    low = _root(lambda x: at_least(x) - tail) if successes else 0.0
-    high = _root(lambda x: tail - at_most(x)) if failures else 1.0
+    low = _beta_bound(successes, failures + 1, tail, -1) if successes else 0.0
+    high = _beta_bound(successes + 1, failures, tail, 1) if failures else 1.0
     return low, high
 
 
-def _root(rises: Callable[[float], float]) -> float:
-    """Where a function that rises from below 0 to above it on (0, 1) is 0, by halving."""
+def _beta_bound(a: float, b: float, tail: float, side: int) -> float:
+    """The value below which (`side` -1) or above which (1) so much of a beta distribution lies.
+
+    By Newton's steps from about where a normal distribution has it, and by halving where one leaves what is
+    known to hold the value.
+    """
+    mean = a / (a + b)
+    deviation = math.sqrt(mean * (1 - mean) / (a + b + 1))
+    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     low, high = 0.0, 1.0
-    while high - low > _EXACT * 4 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if rises(middle) < 0 else (low, middle)
-    return high
+    x = mean - side * NormalDist().inv_cdf(tail) * deviation
+    if not low < x < high:
+        x = mean
+    for _ in range(_MOST_STEPS):
+        outside = _beta_below(a, b, x, 1 - x) if side < 0 else _beta_below(b, a, 1 - x, x)
+        too_far_in = side * (tail - outside)
+        low, high = (x, high) if too_far_in < 0 else (low, x)
+        density = math.exp(log_scale + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+        step = too_far_in / density if density else math.inf
+        if abs(step) <= _NEAR * x:
+            return x - step
+        x = x - step if low < x - step < high else (low + high) / 2
+    return x
 
 
 def _beta_below(a: float, b: float, x: float, rest: float) -> float:
@@ -116,7 +126,7 @@ def _beta_below(a: float, b: float, x: float, rest: float) -> float:
     if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
     if min(a, b) > _LARGE:
-        return _summed(a, b, x)
+        return _summed(a, b, x, rest)
     if x > (a + 1) / (a + b + 2):
         return 1 - _fraction(b, a, rest, x)
     return _fraction(a, b, x, rest)
@@ -146,8 +156,14 @@ def _fraction(a: float, b: float, x: float, rest: float) -> float:
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 
 
-def _summed(a: float, b: float, x: float) -> float:
-    """By Gauss and Legendre's sum over both sides of `x`, where the density has one narrow peak."""
+def _summed(a: float, b: float, x: float, rest: float) -> float:
+    """By Gauss and Legendre's sum over both sides of `x`, where the density has one narrow peak.
+
+    Near 1 it is looked at from the other end, where numbers are closer together.
+    """
+    mirrored = rest < x
+    if mirrored:
+        a, b, x = b, a, rest
     middle = (a - 1) / (a + b - 2)
     deviation = math.sqrt(middle * (1 - middle) / (a + b))
 
@@ -160,4 +176,5 @@ def _summed(a: float, b: float, x: float) -> float:
 
     low, high = max(0.0, middle - _WIDE * deviation), min(1.0, middle + _WIDE * deviation)
     at = min(max(x, low), high)
-    return mass(low, at) / (mass(low, at) + mass(at, high))
+    below, above = mass(low, at), mass(at, high)
+    return (above if mirrored else below) / (below + above)

@@ -93,10 +93,10 @@ def _install(session: str) -> None:
 
         install_http2(everybody=True)
     if session == "loadproof-recorded":
-        _record()
+        record()
 
 
-def _record() -> None:
+def record() -> None:
     """Install Loadproof's plug-in; what it sends is read by a process, as the conductor is one."""
     from loadproof.engines.locust.inside.plugin import Plugin  # only when it is measured
     from loadproof.engines.locust.settings import PluginSettings  # only when it is measured

@@ -70,8 +70,9 @@ class Histogram:
         if not np.isfinite(values).all() or values.min() < 0:
             raise ValueError("durations must be finite and not negative")
         scaled = (np.log(np.maximum(values, LEAST_S)) - LOG_LEAST) * INVERSE_LOG_GROWTH
-        indices, counts = np.unique(scaled.astype(np.int64), return_counts=True)
-        for index, count in zip(indices.tolist(), counts.tolist(), strict=True):
+        every = np.bincount(scaled.astype(np.int64))
+        indices = np.flatnonzero(every)
+        for index, count in zip(indices.tolist(), every[indices].tolist(), strict=True):
             self.buckets[index] = self.buckets.get(index, 0) + count
         self.count += values.size
         self.sum_ns += int(np.rint(values * 1e9).astype(np.int64).sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from loadproof.engines.locust.channel import MAXIMUM_MESSAGE_BYTES, Decoder, encode
 from loadproof.engines.locust.inside import recorder as module
-from loadproof.engines.locust.inside.recorder import OTHER_ERRORS, Recorder
+from loadproof.engines.locust.inside.recorder import OTHER_ERRORS, Recorder, Tally
 from loadproof.histogram import Histogram
 from loadproof.model import FailureKind
 
@@ -28,8 +29,9 @@ class Time:
 
 
 def recorder() -> tuple[Recorder, Time]:
+    """Its second clock has another beginning, as the machine's monotonic one."""
     clock = Time()
-    return Recorder(clock), clock
+    return Recorder(clock, ticks=lambda: clock.now_s - 990.3), clock
 
 
 def test_a_second_is_handed_over_when_it_is_over() -> None:
@@ -82,6 +84,35 @@ def test_the_shortest_and_the_longest_times_are_kept(time_ms: float) -> None:
     assert Histogram.from_bytes(row.response).maximum_s == pytest.approx(time_ms / 1000)
 
 
+def test_a_success_is_counted_as_any_request_and_its_status_too() -> None:
+    """It goes a way of its own, which nearly all go."""
+    counter, other = recorder()[0], recorder()[0]
+    for time_ms, status in ((10.0, 200), (0.0, 200), (12.5, 302), (7.0, 0), (8.0, 302)):
+        counter.success("GET", "/a", time_ms, 5, SimpleNamespace(status_code=status))
+        other.request("GET", "/a", time_ms, 5)
+    assert counter.take(everything=True) == other.take(everything=True)
+    assert counter.recorded == other.recorded == 5
+    assert counter.take_statuses() == [("GET", "/a", {302: 2, -1: 1, 200: 2})]
+
+
+def test_a_success_that_is_not_faster_than_the_floor_is_told() -> None:
+    """The first of each second is, whatever it took: from it the floor is learnt."""
+    counter, clock = recorder()
+    told: list[tuple[float, object]] = []
+
+    def hear(tally: Tally, time_ms: float, length: int | None, response: object) -> None:
+        told.append((time_ms, response))
+        tally.floor_ms = 20.0
+
+    counter.on_slow = hear
+    answer = SimpleNamespace(status_code=200)
+    for time_ms in (3.0, 19.0, 20.0, 25.0):
+        counter.success("GET", "/a", time_ms, 5, answer)
+    clock.now_s += 1.0
+    counter.success("GET", "/a", 1.0, 5, answer)
+    assert told == [(3.0, answer), (20.0, answer), (25.0, answer), (1.0, answer)]
+
+
 def test_failures_are_counted_by_kind_and_text() -> None:
     """Beside the request that failed."""
     counter, _ = recorder()
@@ -130,7 +161,10 @@ def test_whatever_comes_is_conserved(course: list[tuple[float, str, float | None
     rows = []
     for wait_s, name, time_ms, take in course:
         clock.now_s += wait_s
-        counter.request("GET", name, time_ms, 1)
+        if time_ms is not None and time_ms >= 0:
+            counter.success("GET", name, time_ms, 1, SimpleNamespace(status_code=200))
+        else:
+            counter.request("GET", name, time_ms, 1)
         expected[int(clock.now_s), name] += 1
         if take:
             rows += counter.take()[0]

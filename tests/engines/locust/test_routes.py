@@ -72,7 +72,7 @@ def test_41_000_names_leave_a_thousand_and_their_route() -> None:
         tally = recorder.request("GET", f"/loans/{number}", time_ms, 10)
         if number % 100 == 7:
             tally.failures["status"] = 1
-            tally.wrong.append(len(tally.times_s) - 1)
+            tally.wrong.append(len(tally.times_ms) - 1)
     rows, _ = recorder.take(everything=True)
     assert len(rows) == MOST_NAMES + 1
     assert (sum(row.requests for row in rows), sum(row.received_bytes for row in rows)) == (41_000, 410_000)

@@ -15,7 +15,6 @@ from locust.stats import StatsError
 from loadproof.engines.exemplars import Exemplars, Row, described_response
 from loadproof.engines.locust.entry import (
     LONGEST_MS,
-    NO_ANSWER,
     failure_of,
     length_bytes,
     milliseconds,
@@ -23,7 +22,7 @@ from loadproof.engines.locust.entry import (
     text,
 )
 from loadproof.engines.locust.inside.failures import classify
-from loadproof.engines.locust.inside.recorder import USUAL, Recorder
+from loadproof.engines.locust.inside.recorder import USUAL, Recorder, Tally
 
 _TEXT_LIMIT: Final = 500
 
@@ -38,6 +37,7 @@ class Intake:
         self.untold = 0
         """Requests that no row could be made of."""
         self._why: dict[str, int] = {}
+        recorder.on_slow = self._describe
 
     def take_untold(self) -> dict[str, int]:
         """Those since the last call, by why."""
@@ -62,18 +62,11 @@ class Intake:
             why = f"its values raised {type(error).__name__}: {text(error)}"[:_TEXT_LIMIT]
             self._why[why] = self._why.get(why, 0) + 1
 
-    def success(self, method: Any, name: Any, response_time_ms: float, length: int, response: Any) -> None:
-        """The same for a request of Loadproof's own client that did not fail."""
-        tally = self._recorder.request(method, name, response_time_ms, length)
-        status = response.status_code
-        if status != USUAL:
-            status = status or NO_ANSWER
-            tally.statuses[status] = tally.statuses.get(status, 0) + 1
-        if response_time_ms >= tally.floor_ms:
-            described = partial(
-                _described, tally.key, self._clock(), response_time_ms, length, response, None
-            )
-            tally.floor_ms = self._exemplars.keep(tally.key, response_time_ms, described)
+    def _describe(
+        self, tally: Tally, time_ms: float, length: int | None, response: Any, exception: Any = None
+    ) -> None:
+        described = partial(_described, tally.key, self._clock(), time_ms, length, response, exception)
+        tally.floor_ms = self._exemplars.keep(tally.key, time_ms, described)
 
     def _take(
         self, method: Any, name: Any, time: Any, response_length: Any, exception: Any, response: Any
@@ -90,8 +83,7 @@ class Intake:
                 tally, classify(exception, max(status, 0)), _failure_text(exception), timed=timed
             )
         if time_ms is not None and time_ms >= tally.floor_ms:
-            described = partial(_described, tally.key, self._clock(), time_ms, length, response, exception)
-            tally.floor_ms = self._exemplars.keep(tally.key, time_ms, described)
+            self._describe(tally, time_ms, length, response, exception)
 
 
 def _failure_text(exception: Any) -> str:
@@ -103,7 +95,7 @@ def _failure_text(exception: Any) -> str:
 
 
 def _described(
-    key: tuple[str, str], time_s: float, time_ms: float, length: int, response: Any, exception: Any
+    key: tuple[str, str], time_s: float, time_ms: float, length: int | None, response: Any, exception: Any
 ) -> Row:
     """A slow request; without its response's own facts where that is an object of the scenario's own."""
     failure = None if exception is None else _failure_text(exception)

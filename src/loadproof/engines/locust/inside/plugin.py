@@ -128,7 +128,7 @@ class Plugin:
         self._outcome.raised.install()
         stopping.install()
         events.init.add_listener(self._on_init)
-        events.request.add_listener(RequestListener(self._intake.request, self._intake.success))
+        events.request.add_listener(RequestListener(self._intake.request, self._recorder.success))
 
     def _on_init(self, environment: Any, runner: Any, **_: Any) -> None:
         self._runner, self._process = runner, os.getpid()  # Locust's own workers may be forks

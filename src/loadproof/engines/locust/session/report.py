@@ -55,7 +55,7 @@ class RequestListener:
 
     __slots__ = ("every", "success")
 
-    def __init__(self, every: Callable[..., None], success: Callable[..., None]) -> None:
+    def __init__(self, every: Callable[..., None], success: Callable[..., object]) -> None:
         self.every = every
         self.success = success
 
@@ -74,22 +74,16 @@ def tell(event: Any, response: Any, meta: dict[str, Any]) -> None:
     if type(event) is not EventHook or EventHook.fire is not _FIRE or len(event.__dict__) != _PLAIN:
         event.fire(response=response, **meta)
         return
+    failed, method, name = meta["exception"], meta["request_type"], meta["name"]
+    time_ms, length = meta["response_time"], meta["response_length"]
     for handler in event._handlers.copy():
         try:
-            if meta["exception"]:
+            if failed:
                 handler(response=response, **meta)
             elif type(handler) is RequestListener:
-                handler.success(
-                    meta["request_type"],
-                    meta["name"],
-                    meta["response_time"],
-                    meta["response_length"],
-                    response,
-                )
+                handler.success(method, name, time_ms, length, response)
             elif getattr(handler, "__code__", None) is _COUNTING:
-                handler.__closure__[0].cell_contents.stats.log_request(
-                    meta["request_type"], meta["name"], meta["response_time"], meta["response_length"]
-                )
+                handler.__closure__[0].cell_contents.stats.log_request(method, name, time_ms, length)
             else:
                 handler(response=response, **meta)
         except _THROUGH:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     Waiting = Callable[[str], contextlib.AbstractContextManager[object]]
     """Shows what is waited for, as long as it lasts."""
 
-_BRIEF_S = 10.0
-"""Behind a load that is no longer, half a second more until the verdict would be noticed."""
+_BRIEF_S = 2.0
+"""Behind a load that is no longer, some tenths of a second more until the verdict would be noticed."""
 _NEEDED_AFTER = ("loadproof.analysis.judge", "loadproof.reports.terminal", "loadproof.reports.html")
 _ASKED_S = 5.0
 """How long the page waits for the conductor, which looks several times a second."""
@@ -112,9 +112,10 @@ def drive(
 
 
 class _Ahead(Observer):
-    """Imports what judging and reporting need once a brief load has begun.
+    """Imports what judging and reporting need while the engine ends, or once a brief load has begun.
 
-    That takes most of a core for most of a second: of a longer load it would be the begin of the ramp.
+    That takes a core for some tenths of a second. While a load lasts it would be taken from the load and from
+    the service: of 1,500 arrivals a second for ten seconds those of the first second came up to 0.2 s late.
     """
 
     def __init__(self, draw: bool, *, brief: bool) -> None:
@@ -123,8 +124,9 @@ class _Ahead(Observer):
         self._thread: threading.Thread | None = None
 
     def event(self, event: Event) -> None:
-        """The one that the load's begin is."""
-        if self._brief and event.kind is EventKind.LOAD_STARTED and self._thread is None:
+        """The one that the load's begin is, or its end."""
+        moment = EventKind.LOAD_STARTED if self._brief else EventKind.LOAD_ENDED
+        if event.kind is moment and self._thread is None:
             self._thread = threading.Thread(target=self._prepare, daemon=True)
             self._thread.start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,24 @@ def test_the_summary_is_one_screen(width: int) -> None:
     assert max(map(len, lines)) <= width
     assert "run file  runs/loans.db" in " ".join(lines)
     assert " FAIL " in " ".join(lines[-2:])
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (40, ["required", "measured"]),
+        (48, ["required", "measured", "samples"]),
+        (80, ["required", "measured", "samples", "written in"]),
+    ],
+)
+def test_a_narrow_terminal_leaves_out_columns_and_cuts_no_number(width: int, titles: list[str]) -> None:
+    """From the end, whole: the last digits of a number that were cut made it another one."""
+    lines = printed(full(), width)
+    (head,) = [line for line in lines if " requirement " in line]
+    assert re.split(r"\s{2,}", head.strip())[1:] == titles
+    table = lines[lines.index(head) : lines.index(head) + 6]
+    assert max(map(len, table)) <= width
+    assert all(re.match(r" \S  \S", line) for line in table[1:]), table
 
 
 def test_the_last_lines_are_the_verdict_and_where_the_report_is() -> None:

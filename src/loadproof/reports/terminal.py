@@ -49,6 +49,7 @@ _MOST_OF_A_TRACEBACK = 8
 """Lines of the first exception that the scenario raised."""
 _WIDE = 100
 """Columns from which on a finding's row has its interval and its margin as well."""
+_SOURCE = "written in"
 _SHORT, _LONG = 4, 6
 """Where these two are in it."""
 _LEAST_NAME = 12
@@ -185,7 +186,7 @@ def _subline(report: Report) -> Text:
 
 
 def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
-    titles = ["", "requirement", "required", "measured", "95 % interval", "margin", "samples", "written in"]
+    titles = ["", "requirement", "required", "measured", "95 % interval", "margin", "samples", _SOURCE]
     rows = [_requirement_row(finding) for finding in findings]
     longest = [max(len(title), *(len(row[n]) for row in rows)) for n, title in enumerate(titles)]
     longest[-1] = min(longest[-1], _MOST_SOURCE)
@@ -195,10 +196,18 @@ def _requirements_table(findings: Sequence[Finding], width: int) -> Table:
         for row in rows:
             del row[_SHORT:_LONG]
         room = name_room(width, [*longest[:1], *longest[2:]])
+    # Below 60 columns a whole column goes, from the end: half of a number is a wrong one.
+    while (
+        len(titles) > _SHORT and sum(longest) - longest[1] + min(longest[1], room) + 2 * len(titles) > width
+    ):
+        del titles[-1], longest[-1]
+        for row in rows:
+            del row[-1]
+        room = name_room(width, [*longest[:1], *longest[2:]])
     longest[1] = min(longest[1], room)
     table = plain_table()
     for title, least in zip(titles, longest, strict=True):
-        last = title == titles[-1]
+        last = title == _SOURCE
         table.add_column(
             title, no_wrap=not last, overflow="fold", min_width=least, style="dim" if last else "",
             justify="right" if title in {"measured", "margin", "samples"} else "left",

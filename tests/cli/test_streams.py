@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -43,6 +44,16 @@ def test_a_full_disk_costs_nothing() -> None:
     stream.flush()
     assert stream.buffer.raw.lost.errno == errno.ENOSPC  # type: ignore[attr-defined]
     os.close(descriptor)
+
+
+def test_a_terminal_without_the_letters_gets_others_that_mean_the_same(tmp_path: Path) -> None:
+    """The mark of a pass was a ?, that of what is not known, and 256 microseconds were 256?s."""
+    file = tmp_path / "printed"
+    with file.open("wb") as printed, io.TextIOWrapper(io.BytesIO(), "ascii") as before:
+        stream = _stream(printed.fileno(), before)
+        stream.write("✓ p95 256µs · ✗ — ? Zoë\n")
+        stream.flush()
+    assert file.read_text("ascii") == "+ p95 256us . x - ? Zo?\n"
 
 
 def test_a_reader_that_does_not_read_is_not_waited_for() -> None:

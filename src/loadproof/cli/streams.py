@@ -6,6 +6,7 @@ or its terminal is closed. What cannot be written is lost; exit code, run file a
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -13,7 +14,7 @@ import select
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 from loadproof.safety.plain import log_text
 
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 512
 """What a pipe that poll() calls writable takes without waiting (POSIX: PIPE_BUF is at least this)."""
+_STAND_INS: Final = str.maketrans("✓✗·●✕○µμ—…│┃╂─├┤▁▂▃▄▅▆▇█→↗", "+x.*xouu-~|||-||_.:-=+*#>/")
+"""For an encoding without them, as wide as they are: a pass must not become the ? of what is not known."""
+_ERRORS: Final = "loadproof.stand_ins"
 _PATIENCE_S = 0.2
 """How long the live view waits for a reader that does not read: a second's commit must not wait for it."""
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """What is printed for letters that the encoding lacks; ? for those that nothing stands in for."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_STAND_INS)
+    return text.encode("ascii", "replace").decode("ascii"), error.end
+
+
+codecs.register_error(_ERRORS, _stand_in)
 
 
 class _Lasting(io.FileIO):
@@ -114,7 +129,7 @@ def _stream(descriptor: int, before: TextIO | None, patience_s: float | None = N
     encoding = getattr(before, "encoding", None) or "utf-8"
     lines = descriptor == 2 or raw.isatty()
     kind = io.TextIOWrapper if raw.isatty() else _Log
-    return kind(io.BufferedWriter(raw), encoding, "replace", line_buffering=lines)
+    return kind(io.BufferedWriter(raw), encoding, _ERRORS, line_buffering=lines)
 
 
 def live_console() -> Console:

@@ -17,6 +17,9 @@ class Course:
 
     work_s: float = 0.0
     killed_after: int | None = None
+    awaited_until: float = 0.0
+    turn_s: float = 0.0
+    """That whatever else runs takes while somebody sleeps."""
     now: float = 100.0
     starts: list[tuple[float, str]] = field(default_factory=list)
 
@@ -28,10 +31,11 @@ class Course:
     def sleep(self, seconds: float) -> None:
         if self.killed_after is not None and len(self.starts) >= self.killed_after:
             raise gevent.GreenletExit
-        self.now += seconds
+        self.now += max(seconds, self.turn_s)
 
     def play(self, counts: dict[str, int]) -> list[str]:
-        return start_evenly(self.start, counts, WINDOW_S, lambda: self.now, self.sleep)
+        clock, awaited = (lambda: self.now), (lambda: self.now < self.awaited_until)
+        return start_evenly(self.start, counts, WINDOW_S, clock, self.sleep, awaited)
 
 
 def test_starts_are_even() -> None:
@@ -56,6 +60,27 @@ def test_who_is_late_catches_up() -> None:
     started = course.play({"A": 10})
     assert len(started) == 10
     assert course.now - 100.0 == pytest.approx(10 * 0.2)
+
+
+def test_where_others_have_much_to_do_as_many_start() -> None:
+    """A turn of the event loop takes as long as 40 users have in the window: they come as fast."""
+    course = Course(work_s=0.0002, turn_s=0.04)
+    course.play({"A": 970})
+    assert course.now - 100.0 < 1.0 + 2 * course.turn_s
+    times = [time - 100.0 for time, _ in course.starts]
+    late = [time - WINDOW_S * index / 970 for index, time in enumerate(times)]
+    assert max(late) < 4 * course.turn_s
+
+
+def test_users_that_are_awaited_do_not_wait_for_their_turn() -> None:
+    """They start a few milliseconds' worth at a time, and evenly once nobody waits for them any more."""
+    course = Course(work_s=0.0005, awaited_until=100.1, turn_s=0.001)
+    course.play({"A": 970})
+    soon = [time for time, _ in course.starts if time < 100.1]
+    assert len(soon) > 100  # two thirds of the time: each turn of 1 ms has 2 ms of them before it
+    rest = [time for time, _ in course.starts if time >= 100.1]
+    assert course.now - 100.0 == pytest.approx(WINDOW_S, abs=0.01)
+    assert rest[-1] - 100.0 == pytest.approx(WINDOW_S, abs=0.01)
 
 
 def test_a_withdrawn_order_loses_nobody() -> None:

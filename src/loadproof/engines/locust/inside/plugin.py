@@ -138,11 +138,11 @@ class Plugin:
             garbage.begin()
             self._heartbeat.start(garbage.second)
             stopping.attach(runner)
-            driven = self._settings.profile is not None or environment.shape_class is not None
-            spreading.attach(runner, None if driven else spreading.share_per_s(options))
         if self._open is not None:
             self._open.attach(environment, runner)
         elif not isinstance(runner, MasterRunner):
+            driven = self._settings.profile is not None or environment.shape_class is not None
+            spreading.attach(runner, None if driven else spreading.share_per_s(options))
             self._paced.watch(environment.user_classes)
         if isinstance(runner, WorkerRunner):
             self._attach_worker(environment, runner)

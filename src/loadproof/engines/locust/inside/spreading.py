@@ -4,15 +4,19 @@ Locust starts the users of a second in one go. With 1,500 new ones a second all 
 each waits for the others: p50 of the ramp was 186 ms against a server of 0.1 ms. A ramp is judged like a
 plateau, so its times must be the service's.
 
+Users who are late start together, not each in a turn of the event loop of its own: the more there is to do in
+a turn the fewer users would come, while arrivals wait for them.
+
 Locust's `spawn_users` counts all users for each order, for a line of its log: it is called once for an order
-and not once for a user, of whom 10,000 would take longer to count than to make.
+and not once for a user, of whom 10,000 would take longer to count than to make. They are counted five times
+for an order then, in which nobody is answered, so they are counted in a quarter of Locust's time.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any, Final
@@ -23,13 +27,17 @@ from loadproof.engines.locust.seams import Feature, known
 
 WINDOW_S: Final = 0.97
 """Within which the users of one order start at the most; the next order comes after a second."""
+_TOGETHER_S: Final = 0.002
+_MOST_TOGETHER_S: Final = 0.02
+"""So long users who are late, or awaited, are made before those that are there go on: as long as these had in
+the last turn of the event loop, but no shorter and no longer."""
 
 
-def attach(runner: Any, share_per_s: float | None) -> None:
+def attach(runner: Any, share_per_s: float | None, awaited: Callable[[], bool] = lambda: False) -> None:
     """Spread what this runner starts, if it starts users itself.
 
     `share_per_s`: how many users a second a worker starts of the whole; None where that is not known. A
-    runner without workers is told with each order.
+    runner without workers is told with each order. While users are `awaited` none waits for its turn.
     """
     if not known(Feature.SPREADING):
         return
@@ -50,7 +58,7 @@ def attach(runner: Any, share_per_s: float | None) -> None:
         if rate_per_s:
             window_s = min(WINDOW_S, sum(user_classes_spawn_count.values()) / rate_per_s)
         spawn_users({})  # what Locust does beside starting users
-        return start_evenly(start_one, user_classes_spawn_count, window_s)
+        return start_evenly(start_one, user_classes_spawn_count, window_s, awaited=awaited)
 
     def start_one(name: str) -> Any:
         user = runner.user_classes_by_name[name](runner.environment)
@@ -58,6 +66,16 @@ def attach(runner: Any, share_per_s: float | None) -> None:
         return user
 
     runner.start, runner.spawn_users = ordered, spread
+    type(runner).user_classes_count = property(_user_classes_count)
+
+
+def _user_classes_count(runner: Any) -> dict[str, int]:
+    """What Locust's property of that name says."""
+    counts = {user_class.__name__: 0 for user_class in runner.user_classes}
+    kinds = Counter([type(greenlet.args[0]) for greenlet in runner.user_greenlets if greenlet.args])
+    for kind, count in kinds.items():
+        counts[kind.__name__] += count
+    return counts
 
 
 def share_per_s(options: Any) -> float | None:
@@ -72,23 +90,30 @@ def start_evenly(
     window_s: float,
     clock: Callable[[], float] = monotonic,
     sleep: Callable[[float], None] = gevent.sleep,
+    awaited: Callable[[], bool] = lambda: False,
 ) -> list[Any]:
     """Start `counts` users of each class one by one within `window_s`, each by `start(name)`; returns them.
 
-    Whoever is late starts at once. When this greenlet is ended on the way the rest start at once, too:
-    Locust counts them as started.
+    Whoever is late, or awaited, starts at once. When this greenlet is ended on the way the rest start at
+    once, too: Locust counts them as started.
     """
     waiting = deque(_in_turns(counts))
     total = len(waiting)
-    begin = clock()
+    begin = turn = clock()
+    together_s = _TOGETHER_S
     started: list[Any] = []
     while waiting:
         started.append(start(waiting.popleft()))
-        due = begin + window_s * (total - len(waiting)) / total
         if not waiting:
             break
+        now = clock()
+        left_s = 0.0 if awaited() else begin + window_s * (total - len(waiting)) / total - now
+        if left_s <= 0 and now - turn < together_s:
+            continue
         try:
-            sleep(max(0.0, due - clock()))
+            sleep(max(0.0, left_s))
+            turn = clock()
+            together_s = min(_MOST_TOGETHER_S, max(_TOGETHER_S, turn - now - max(0.0, left_s)))
         except gevent.GreenletExit:
             for name in waiting:
                 start(name)

@@ -12,7 +12,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from locust import TaskSet, User
+from locust import TaskSet
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
@@ -31,7 +31,6 @@ def serve_arrivals(pool: ArrivalPool) -> None:
     """Make every TaskSet of this process take its tasks' starts from `pool`."""
     _gate_tasks(pool)
     _skip_wait_between_tasks()
-    _yield_between_spawns()
 
 
 def current_lateness_s() -> float:
@@ -81,19 +80,6 @@ def _skip_wait_between_tasks() -> None:
             raise StopUser
 
     TaskSet.wait = waited  # type: ignore[method-assign]
-
-
-def _yield_between_spawns() -> None:
-    """Locust makes all users of a step in one go, 0.4 ms each: arrivals must not be late for that."""
-    start: Callable[[Any, Any], Any] = User.start
-
-    @functools.wraps(start)
-    def started(self: Any, group: Any) -> Any:
-        greenlet = start(self, group)
-        gevent.sleep(0)
-        return greenlet
-
-    User.start = started  # type: ignore[method-assign]
 
 
 def _arrivals(user: Any) -> int:

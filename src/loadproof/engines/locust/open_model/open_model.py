@@ -15,13 +15,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
-from locust import LoadTestShape, User
+from locust import User
 from locust.rpc import Message
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_SPAWNING, MasterRunner, WorkerRunner
 
+from loadproof.engines.locust.inside import spreading
 from loadproof.engines.locust.inside.ledger import LATE_LIMIT_S, ArrivalTotals, why_dropped
 from loadproof.engines.locust.inside.task_loop import serve_arrivals
 from loadproof.engines.locust.machines.shares import Shares, offsets_from
+from loadproof.engines.locust.open_model.arrival_shape import POLL_S, ArrivalShape
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
 from loadproof.engines.locust.open_model.growth import PoolGrowth
@@ -60,7 +62,6 @@ _LOOK_AHEAD_S: Final = 10
 """Users for a ramp are there this long before its rate is."""
 _LEAST_USERS: Final = 10
 _DEFAULT_USERS_LIMIT: Final = 10_000
-_POLL_S: Final = 0.05
 
 
 def default_max_users(profile: Profile) -> int:
@@ -115,6 +116,7 @@ class OpenModel:
         log.addFilter(lambda record: "spawn rate is very high" not in record.getMessage())
         if not self._leads_workers:
             serve_arrivals(self._pool)
+            spreading.attach(runner, None, self._awaits_users)
             environment.events.test_stopping.add_listener(self._stop_arrivals)
         if self._leads_workers:
             runner.register_message(POOL, self._workers.on_message)
@@ -143,7 +145,7 @@ class OpenModel:
         """Name the moment of the begin, when enough users are idle; `more` goes to workers with it."""
         wanted, limit_s = self.users_at(0.0), self._clock() + READY_LIMIT_S
         while self._idle() < wanted and self._clock() < limit_s:
-            gevent.sleep(_POLL_S)
+            gevent.sleep(POLL_S)
         soonest_s = self._clock() + _LEAD_S[self._leads_workers]
         begin_s = float(max(math.ceil(soonest_s), round(self.not_before_s)))
         if self._leads_workers:
@@ -253,8 +255,12 @@ class OpenModel:
     def next_look_s(self) -> float:
         """Seconds until the pool is to be looked at; before the begin at once where users are missing."""
         if self.begin_s is None:
-            return _POLL_S if self._runner.user_count >= self.users_at(0.0) else 0.0
+            return POLL_S if self._runner.user_count >= self.users_at(0.0) else 0.0
         return max(0.0, self.begin_s + _FIRST_LOOK_S - self._clock())
+
+    def _awaits_users(self) -> bool:
+        """In each process: whether the load's begin or an arrival waits for its users."""
+        return self.begin_s is None or self._pool.waiting > 0
 
     @property
     def hurries(self) -> bool:
@@ -285,6 +291,10 @@ class OpenModel:
         answered, self._joined_before = joined - self._joined_before, joined
         allowed = max(_LEAST_USERS, math.ceil(_LOG_INS * answered)) - self.in_on_start()
         return min(wanted, now + max(0, allowed))
+
+    def is_making_users(self, since_s: float) -> bool:
+        """Whether users ordered so long ago may be missing: they have not started, or nobody has told yet."""
+        return self._runner.state == STATE_SPAWNING or since_s < _SETTLE_S[self._leads_workers]
 
     def joined(self) -> int:
         """Users whose on_start was answered, in all processes, since the begin."""
@@ -354,38 +364,3 @@ class OpenModel:
     def _utilisation(self) -> float:
         """At most since the last look."""
         return self._workers.utilisation() if self._leads_workers else self._pool.peak_utilisation()
-
-
-class ArrivalShape(LoadTestShape):
-    """Grows the pool by Locust's own spawning, once a second, and ends the load on time."""
-
-    abstract = True  # keeps Locust from taking it for a shape of the locustfile
-
-    def __init__(self, model: OpenModel) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._model = model
-        self._last = (0, 1.0)
-
-    def tick(self) -> tuple[int, float] | None:
-        """Users that should run; None when the load is over.
-
-        The rate makes one order of the new ones: they come evenly within the next second, or all at once
-        where they are awaited.
-        """
-        model = self._model
-        while not model.is_over and (wait_s := model.next_look_s()) > 0:
-            gevent.sleep(min(_POLL_S, wait_s))
-        self._wait_for_the_end()
-        if model.is_over:
-            return None
-        users, before = model.users_wanted(), self._last[0]
-        if users != before:
-            step = users if model.hurries else abs(users - before)
-            self._last = users, float(max(1, step))
-        return self._last
-
-    def _wait_for_the_end(self) -> None:
-        """Within the last second, tick at the end and not up to a second behind it."""
-        model = self._model
-        if model.left_s < 1.0:
-            gevent.sleep(max(_POLL_S, model.left_s))

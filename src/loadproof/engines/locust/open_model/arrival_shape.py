@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import gevent
 from locust import LoadTestShape
 
-if TYPE_CHECKING:
-    from loadproof.engines.locust.open_model.open_model import OpenModel
-
 POLL_S: Final = 0.05
 """Between two looks at what somebody waits for."""
+
+
+class Pool(Protocol):
+    """What the shape asks of the open model, which says what each means."""
+
+    @property
+    def is_over(self) -> bool: ...
+    @property
+    def left_s(self) -> float: ...
+    @property
+    def hurries(self) -> bool: ...
+    def next_look_s(self) -> float: ...
+    def users_wanted(self) -> int: ...
+    def is_making_users(self, since_s: float) -> bool: ...
 
 
 class ArrivalShape(LoadTestShape):
@@ -20,7 +31,7 @@ class ArrivalShape(LoadTestShape):
 
     abstract = True  # keeps Locust from taking it for a shape of the locustfile
 
-    def __init__(self, model: OpenModel) -> None:
+    def __init__(self, model: Pool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._model = model
         self._last, self._ordered_s = (0, 1.0), 0.0

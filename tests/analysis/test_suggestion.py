@@ -66,10 +66,20 @@ def test_too_few_samples_get_no_limit_but_a_word() -> None:
     """What could not be judged in the next run either is not required."""
     text = suggested(drawn(5, LOANS, LOGIN, seconds=8))
     assert "# p99: 80 requests are too few, and 368 are needed: run longer" in text
-    assert "# error_rate: max_rate: 80 requests are too few, and 300 are needed: run longer" in text
     assert "# endpoints: 2 have fewer requests than the 72 that a p95 needs: run longer" in text
     assert {r.text for r in parse_requirements(text, "suggested.yaml")} >= {"p50: <150ms"}
     assert "\nendpoints:" not in text
+
+
+def test_a_short_run_gets_the_error_rate_that_it_bears() -> None:
+    """Without one a service whose failures are fast would pass; below 60 requests there is a word instead."""
+    text = suggested(drawn(5, LOANS, LOGIN, seconds=8))
+    assert "  max_rate: 5%  # 0% of 80 failed; 1% takes 300 requests" in text
+    assert "  max_rate: 2%  # 0% of 200 failed; 1% takes 300 requests" in suggested(drawn(10, LOANS))
+    report = judge(drawn(5, LOANS, LOGIN, failed=1, seconds=8), parse_requirements(text, "suggested.yaml"))
+    assert report.verdict is Verdict.FAIL
+    few = suggested(drawn(5, LOANS, seconds=8))
+    assert "# error_rate: max_rate: 40 requests are too few, and 60 are needed: run longer" in few
 
 
 def test_failures_are_asked_about() -> None:

@@ -199,6 +199,7 @@ def test_answers_that_lost_nearly_all_of_their_bytes_are_no_improvement(
     assert (found.change, int(found.exit_code)) == (Change.INCONCLUSIVE, 4)
     assert found.sentence.startswith(f"bytes an answer of GET /1 is {told}")
     assert "a failure with the status of a success" in found.sentence
+    assert "if the answers of GET /1 are meant to be so small: --accept 'GET /1:bytes'" in found.notes
     meant = ComparisonSettings(accepted_changes=parse_gates(["GET /1:bytes"]))
     assert compare(base, head, meant).change is Change.IMPROVED
 

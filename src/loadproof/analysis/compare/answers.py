@@ -89,6 +89,12 @@ def left_open(rows: Sequence[ComparisonRow], failed: str, meant: Sequence[Gate] 
     return [of(row) for row in rows]
 
 
+def smaller_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """The way out, where answers are meant to have lost nearly all of their bytes."""
+    doubted = [row.subject for row in rows if row.doubted and row.statistic == BYTES]
+    return [f"if the answers of {name} are meant to be so small: --accept '{name}:bytes'" for name in doubted]
+
+
 _LOST: Final = 0.1
 """Of an answer's bytes, what is left: a page of rows, or compression, seldom leaves less."""
 _OTHER_ANSWER: Final = "less work, or a failure with the status of a success: check what is answered"

@@ -15,6 +15,7 @@ from loadproof.analysis.compare.answers import (
     more_failed,
     mostly_fails,
     only_failures,
+    smaller_notes,
     untimed,
 )
 from loadproof.analysis.compare.comparable import Difference, obstacles, remarks
@@ -151,6 +152,7 @@ def _compared(
                     *notes,
                     *too_short,
                     *_notes(base, head, change),
+                    *smaller_notes(rows),
                     *_few(rows),
                     *waiting_notes(rows),
                     *(_cost(rows) if change is Change.IMPROVED else ()),

@@ -34,6 +34,8 @@ class Work:
     """It may be none at all, as of connections that are kept alive: counted, as failures are."""
     at_least: float = 0.0
     """A change by a smaller share is none."""
+    few: float = 0.0
+    """So is one by fewer."""
 
 
 def _is(*names: str) -> Callable[[str], bool]:
@@ -83,9 +85,9 @@ KINDS: Final = (
     Work("bytes allocated a request", Unit.BYTES, (_allocated,)),
     Work(CONNECTIONS, Unit.NONE, (_is(".".join(OPENED)),), rare=True),
     Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
-    # One log more is nothing. Connections that are not closed, to a database or to users, are soon twice as
-    # many, long before their memory shows or they are refused.
-    Work("open files", Unit.COUNT, (_is("process.fds"),), by_request=False, at_least=1.0),
+    # One log more is nothing, nor is a pool of ten connections. Those that are not closed, to a database or to
+    # users, are soon twice as many, long before their memory shows or they are refused.
+    Work("open files", Unit.COUNT, (_is("process.fds"),), by_request=False, at_least=1.0, few=20.0),
 )
 
 
@@ -103,6 +105,7 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
             continue
         logs = [np.log(side) for side in values]
         shown = [float(np.exp(side.mean())) if side.size else None for side in logs]
+        fewest = min(filter(None, shown))
         found.append(
             Quantity(
                 ALL_REQUESTS if kind.by_request else "the service",
@@ -113,7 +116,7 @@ def work_quantities(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) ->
                 shown[0],
                 shown[1],
                 least=LEAST_SD**2,
-                at_least=kind.at_least,
+                at_least=max(kind.at_least, kind.few / fewest),
                 missing=missing_in(logs, "it was not watched"),
             )
         )

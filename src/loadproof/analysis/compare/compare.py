@@ -152,9 +152,7 @@ def _compared(
                     *notes,
                     *too_short,
                     *_notes(base, head, change),
-                    *smaller_notes(rows),
-                    *_few(rows),
-                    *waiting_notes(rows),
+                    *_notes_of(rows),
                     *(_cost(rows) if change is Change.IMPROVED else ()),
                     *(wide_enough(rows, settings) if change is Change.INCONCLUSIVE else ()),
                 ]
@@ -229,6 +227,10 @@ def _notes(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun], change: Cha
             "`loadproof ab` takes turns"
         )
     return [*notes, *remarks(base, head)]
+
+
+def _notes_of(rows: Sequence[ComparisonRow]) -> list[str]:
+    return [*smaller_notes(rows), *_few(rows), *waiting_notes(rows)]
 
 
 def _cost(rows: Sequence[ComparisonRow]) -> list[str]:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
-from loadproof.analysis.compare.estimate import BUCKET_VARIANCE, Estimate, welch
+from loadproof.analysis.compare.estimate import BUCKET_VARIANCE, Estimate
 from loadproof.analysis.compare.quantities import FASTEST, Quantity
 from loadproof.model import Unit, is_beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    _Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+    Values = NDArray[np.float64]
 
 RELATIVE: Final = "relative p50"
 _LEAST_OTHERS: Final = 3
@@ -62,26 +62,28 @@ def relative_quantities(found: Sequence[Quantity]) -> list[Quantity]:
     }
     if len(medians) <= _LEAST_OTHERS:
         return []
+    base, head = (np.array([own[side] for own in medians.values()]) for side in (0, 1))
     made = []
-    for name, own in medians.items():
-        contrasts = [_less(own, other) for of, other in medians.items() if of != name]
-        base, head = min(contrasts, key=_t)
+    for number, name in enumerate(medians):
+        own_base, own_head = (side[number] - np.delete(side, number, axis=0) for side in (base, head))
+        least = int(np.argmin(_t(own_base, own_head)))
+        before, after = own_base[least], own_head[least]
         made.append(
             Quantity(
-                name, RELATIVE, Unit.NONE, base, head, float(np.exp(base.mean())), float(np.exp(head.mean())),
-                least=2 * BUCKET_VARIANCE,
+                name, RELATIVE, Unit.NONE, before, after,
+                float(np.exp(before.mean())), float(np.exp(after.mean())), least=2 * BUCKET_VARIANCE,
             )
         )  # fmt: skip
     return made
 
 
-def _less(own: _Pair, other: _Pair) -> _Pair:
-    return own[0] - other[0], own[1] - other[1]
-
-
-def _t(contrast: _Pair) -> float:
-    found = welch(*contrast, 2 * BUCKET_VARIANCE)
-    return found.difference / found.error
+def _t(base: Values, head: Values) -> Values:
+    """Welch's t of each row: of all at once, as each endpoint is held against each other one."""
+    squared = np.zeros(len(base))
+    for side in (base, head):
+        squared += np.maximum(side.var(axis=1, ddof=1), 2 * BUCKET_VARIANCE) / side.shape[1]
+    t: Values = (head.mean(axis=1) - base.mean(axis=1)) / np.sqrt(squared)
+    return t
 
 
 def borne_out(found: Sequence[Quantity], estimates: Sequence[Estimate | None]) -> list[Estimate | None]:

@@ -85,8 +85,8 @@ KINDS: Final = (
     Work("bytes allocated a request", Unit.BYTES, (_allocated,)),
     Work(CONNECTIONS, Unit.NONE, (_is(".".join(OPENED)),), rare=True),
     Work("memory", Unit.BYTES, (_is("process.memory"), _is("process.rss")), by_request=False),
-    # One log more is nothing, nor is a pool of ten connections. Those that are not closed, to a database or to
-    # users, are soon twice as many, long before their memory shows or they are refused.
+    # One log more is nothing, nor is a pool of ten connections. Those that are not closed, to a database or
+    # to users, are soon twice as many, long before their memory shows or they are refused.
     Work("open files", Unit.COUNT, (_is("process.fds"),), by_request=False, at_least=1.0, few=20.0),
 )
 

@@ -58,6 +58,7 @@ class Outer(Page):
             self.interrupt()
 """
 RIGHT = """
+import decimal, functools
 class Page(HttpUser):
     abstract = True
 
@@ -105,6 +106,46 @@ def free(user, *more):
 
 class Listed(Page):
     tasks = {free: 3}
+
+def with_page(function):
+    @functools.wraps(function)
+    def opened(user):
+        function(user, "page")
+    return opened
+
+class Browser(Page):
+    @task
+    @with_page
+    def read(self, page):
+        self.client.get(f"/{page}")
+
+class Handed(Page):
+    @task
+    class Inner(TaskSet):
+        def execute_task(self, task):
+            task(self, "basket")
+
+        @task
+        def buy(self, basket):
+            self.interrupt()
+
+class Unsigned(Page):
+    wait_time = int
+
+class Lazy(Page):
+    @functools.cached_property
+    def wait_time(self):
+        return constant_pacing(self.environment.parsed_options.num_users).__get__(self)
+
+class Exact(Page):
+    wait_time = constant(decimal.Decimal("0.5"))
+
+class Waiter:
+    def __call__(self):
+        return 5
+
+class Object(Page):
+    wait_time = Waiter()
 """
 FLAGS = ("-u", "1", "-t", "1")
 

@@ -229,3 +229,23 @@ def test_who_counts_while_a_second_is_handed_over_doubles_nothing(monkeypatch: p
     assert [(name, counts) for _, name, counts in recorded.take_statuses()] == [
         *((name, {200: 1}) for name in ("a", "b", "c")), ("b", {200: 3})
     ]  # fmt: skip
+
+
+def test_how_long_a_hand_over_takes_moves_no_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever counts first in a second hands the last one over: the next one begins as it would without."""
+    counted, clock = recorder()
+    counted.request("GET", "/a", 10.0, 0)
+    histograms = module._histograms
+
+    def slowly(tally: Any) -> Any:
+        clock.now_s += 0.25
+        return histograms(tally)
+
+    monkeypatch.setattr(module, "_histograms", slowly)
+    clock.now_s = 1001.0
+    counted.request("GET", "/a", 10.0, 0)
+    monkeypatch.undo()
+    clock.now_s = 1002.125
+    counted.request("GET", "/a", 10.0, 0)
+    rows, _ = counted.take(everything=True)
+    assert [(row.second, row.requests) for row in rows] == [(1000, 1), (1001, 1), (1002, 1)]

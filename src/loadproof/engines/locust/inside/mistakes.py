@@ -8,7 +8,9 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from numbers import Real
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 from locust import TaskSet, User
@@ -37,22 +39,36 @@ def wrong_wait(holder: type[User | TaskSet]) -> tuple[str, str] | None:
 
     Only a wait of Locust's own is called: one of the locustfile's might do anything.
     """
-    wait = inspect.getattr_static(holder, "wait_time", None)
+    bound = _as_users_have(holder, "wait_time")
     asked = holder.run is User.run if issubclass(holder, User) else holder.wait is TaskSet.wait
-    if wait is None or isinstance(wait, property) or not asked:
+    if bound is None or not asked:
         return None
-    bound = getattr(object.__new__(holder), "wait_time")  # noqa: B009  # as a user has it
     if not callable(bound):
         return f"is {bound!r}, and Locust calls it: each task would raise", _seconds_of(bound)
-    name = getattr(wait, "__name__", "")
-    if wait is getattr(waits, name, None):
-        return f"is {name} without its seconds", _BETWEEN
+    wait = getattr(bound, "__func__", bound)
+    is_locusts = getattr(wait, "__module__", "") == waits.__name__
+    if is_locusts and hasattr(waits, wait.__name__):
+        return f"is {wait.__name__} without its seconds", _BETWEEN
     if refused := _refuses(bound):
         return f"cannot be called by Locust: {refused}", "write def wait_time(self): ..., or between(1, 3)"
-    paced = "self" in inspect.signature(wait).parameters if callable(wait) else True
-    if getattr(wait, "__module__", "") != waits.__name__ or paced:
-        return None
+    if not is_locusts or "self" in inspect.signature(wait).parameters:
+        return None  # a paced one looks at the times of its user
     return _cannot_wait(bound)
+
+
+def _as_users_have(holder: type[User | TaskSet], name: str) -> Any:
+    """An attribute as users of the class have it, without making one. None: none, or only a user can tell.
+
+    What stands in a class and computes its value, as a property does, may ask for anything of its user.
+    """
+    found = inspect.getattr_static(holder, name, None)
+    if isinstance(found, staticmethod):
+        return found.__func__
+    if isinstance(found, classmethod):
+        return MethodType(found.__func__, holder)
+    if type(found) is FunctionType:
+        return MethodType(found, holder)
+    return None if hasattr(type(found), "__get__") else found
 
 
 def _seconds_of(written: object) -> str:
@@ -71,7 +87,7 @@ def _cannot_wait(wait: Any) -> tuple[str, str] | None:
         seconds = wait()
     except TypeError as error:
         return f"cannot be computed: {error}", _BETWEEN
-    if isinstance(seconds, Real) and 0 <= float(seconds) < math.inf:
+    if isinstance(seconds, Real | Decimal) and 0 <= float(seconds) < math.inf:
         return None
     return f"gives {seconds!r}, which is no number of seconds", _BETWEEN
 
@@ -85,26 +101,29 @@ def _counts(user: type[User]) -> Iterator[tuple[str, str, str]]:
 
 def _calls(holder: type[User | TaskSet]) -> Iterator[tuple[str, str, str]]:
     """Methods and tasks that do not take the one argument that Locust calls them with."""
-    itself = object.__new__(holder)
-    methods = [(name, getattr(itself, name), ()) for name in ("on_start", "on_stop")]
-    tasks = [
-        (getattr(task, "__name__", repr(task)), task, (itself,))
-        for task in holder.tasks
-        if not isinstance(task, type) and getattr(task, "__self__", None) is None
-    ]
-    for name, function, arguments in (*methods, *tasks):
-        if refused := _refuses(function, *arguments):
+    called = [(name, _as_users_have(holder, name)) for name in ("on_start", "on_stop")]
+    plays = (
+        holder.run is User.run if issubclass(holder, User) else holder.execute_task is TaskSet.execute_task
+    )
+    if plays:  # otherwise the scenario calls its tasks itself, with what it likes
+        plain = (task for task in holder.tasks if type(task) is FunctionType)
+        called += [(task.__name__, MethodType(task, holder)) for task in plain]
+    for name, function in called:
+        if refused := _refuses(function):
             yield name, f"cannot be called by Locust: {refused}", f"write def {name}(self): ..."
 
 
-def _refuses(function: Any, *arguments: object) -> str | None:
-    """Why a function cannot be called so; None where it can, or does not say."""
+def _refuses(function: Any) -> str | None:
+    """Why a function cannot be called without arguments; None where it can, or does not say.
+
+    A decorator's function says for itself what it takes, and not what the one that it stands for takes.
+    """
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # written in C; of a method: it does not take its own object
         return "it takes no argument, not even self" if inspect.ismethod(function) else None
     try:
-        signature.bind(*arguments)
+        signature.bind()
     except TypeError as error:
         return str(error)
     return None

@@ -187,10 +187,11 @@ class Recorder:
 
     def _turn(self) -> None:
         """Close the running second if it is over, and learn when the next one is."""
-        now = self._clock()
+        # Read before the clock, and both before the hand-over: what that takes would make the next one late.
+        ticks, now = self._ticks(), self._clock()
         if now >= self._second + 1:
             self._rotate(int(now))
-        self._turns_at = self._ticks() + (self._second + 1 - now) - _ROUNDING_S
+        self._turns_at = ticks + (self._second + 1 - now) - _ROUNDING_S
 
     def _rotate(self, second: int) -> None:
         # Taken before it is looked at: whoever counts meanwhile counts in the next second.

@@ -276,6 +276,27 @@ def test_other_requirements_replace_those_of_the_plan() -> None:
     assert judge(made).verdict is PASS
 
 
+@pytest.mark.parametrize(
+    ("failed", "requirements", "told"),
+    [
+        (2, [required(0.5)], ["20 of 1,000 requests failed (2%), and nothing limits failures"]),
+        (2, [required(0.5), error_rate(0.05)], []),
+        (0, [required(0.5)], []),
+        (2, [], []),
+    ],
+)
+def test_a_pass_of_times_alone_says_that_nothing_limits_failures(
+    failed: int, requirements: list[Requirement], told: list[str]
+) -> None:
+    """A note that changes no verdict, where a hundredth failed and more; a DONE says it in its headline."""
+    made = run(*(part(second, LOANS, [0.1] * 100, failed=failed) for second in range(10)))
+    report = judge(made, requirements)
+    notes = [finding for finding in report.findings if finding.id == "valid.unlimited"]
+    assert [note.sentence for note in notes] == told
+    assert all(note.is_note for note in notes)
+    assert report.verdict is (PASS if requirements else Verdict.DONE)
+
+
 @pytest.mark.parametrize(("ok", "verdict"), [(True, PASS), (False, FAIL), (None, UNKNOWN)])
 def test_the_engines_own_thresholds_are_findings(ok: bool | None, verdict: Verdict) -> None:
     """A threshold over an empty metric is no pass."""

@@ -10,13 +10,15 @@ from loadproof.analysis.validity.condition import JudgedRun, Ruling, broken, inv
 from loadproof.analysis.verdict.requirements import matching
 from loadproof.analysis.verdict.scenario import checks_of, statuses_of
 from loadproof.analysis.window.windows import asked_warm_up_s, requests_of, sample
-from loadproof.model import CheckSummary, EventKind, Finding, Requirement, Subject, Verdict
+from loadproof.model import CheckSummary, EventKind, Finding, FindingKind, Requirement, Subject, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.runfile.slices import Slices
 from loadproof.units import format_count, format_duration, format_percent
 
 MOST_FAILED: Final = 0.5
 """Answers that failed prove no speed: beyond this share times are those of failures."""
+_NOT_FEW: Final = 0.01
+"""From this share on it is told that nothing limits them: a PASS of times alone would not say it."""
 _LIMITING: Final = (Subject.ERROR_RATE, Subject.GOODPUT, Subject.CHECKS, Subject.PEAK_ERROR_RATE)
 _SPEEDS: Final = (Subject.RESPONSE_TIME, Subject.THROUGHPUT)
 _ENGINES: Final = ("http_req_failed", "checks")
@@ -157,7 +159,12 @@ def judge_counts(
     if revised:
         first = next(iter(revised.values()))
         return Ruling(False, first.sentence, _ADVICE, (), revised)
-    return Ruling(True, said)
+    if share < _NOT_FEW or not any(requirement.subject in _SPEEDS for requirement, _ in requirements):
+        return Ruling(True, said)
+    note = Finding(
+        "valid.unlimited", Verdict.PASS, f"{said}, and nothing limits failures", {}, _ADVICE, FindingKind.NOTE
+    )
+    return Ruling(True, said, "", (note,))
 
 
 def _is_limited(

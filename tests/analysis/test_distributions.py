@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -46,6 +47,15 @@ def test_the_interval_of_a_share(successes: int, trials: int) -> None:
     """Clopper and Pearson's, as a binomial test has it."""
     expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")
     assert proportion_interval(successes, trials, 0.95) == pytest.approx(tuple(expected), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("trials", [2, 1_000, 10_000_000, 10**9])
+def test_one_of_many_that_failed_is_as_exact_as_one_that_did_not(trials: int) -> None:
+    """The bound of one in n has a formula; near 1 the interval ended above 1."""
+    tail = 0.025
+    least = -math.expm1(math.log1p(-tail) / trials)
+    assert proportion_interval(1, trials, 0.95)[0] == pytest.approx(least, rel=1e-7)
+    assert 1 - proportion_interval(trials - 1, trials, 0.95)[1] == pytest.approx(least, rel=1e-5)
 
 
 @pytest.mark.parametrize("trials", [3_313, 1_000_001, 60_598_461])

@@ -91,6 +91,9 @@ def proportion_interval(successes: int, trials: int, confidence: float) -> tuple
     """The exact interval of a share (Clopper and Pearson, Biometrika 1934)."""
     tail = (1 - confidence) / 2
     failures = trials - successes
+    if failures < successes:  # near 1 numbers are far from each other
+        low, high = proportion_interval(failures, trials, confidence)
+        return 1 - high, 1 - low
     low = _beta_bound(successes, failures + 1, tail, -1) if successes else 0.0
     high = _beta_bound(successes + 1, failures, tail, 1) if failures else 1.0
     return low, high
@@ -126,7 +129,7 @@ def _beta_below(a: float, b: float, x: float, rest: float) -> float:
     if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
     if min(a, b) > _LARGE:
-        return _summed(a, b, x, rest)
+        return _summed(a, b, x)
     if x > (a + 1) / (a + b + 2):
         return 1 - _fraction(b, a, rest, x)
     return _fraction(a, b, x, rest)
@@ -156,14 +159,8 @@ def _fraction(a: float, b: float, x: float, rest: float) -> float:
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 
 
-def _summed(a: float, b: float, x: float, rest: float) -> float:
-    """By Gauss and Legendre's sum over both sides of `x`, where the density has one narrow peak.
-
-    Near 1 it is looked at from the other end, where numbers are closer together.
-    """
-    mirrored = rest < x
-    if mirrored:
-        a, b, x = b, a, rest
+def _summed(a: float, b: float, x: float) -> float:
+    """By Gauss and Legendre's sum over both sides of `x`, where the density has one narrow peak."""
     middle = (a - 1) / (a + b - 2)
     deviation = math.sqrt(middle * (1 - middle) / (a + b))
 
@@ -176,5 +173,5 @@ def _summed(a: float, b: float, x: float, rest: float) -> float:
 
     low, high = max(0.0, middle - _WIDE * deviation), min(1.0, middle + _WIDE * deviation)
     at = min(max(x, low), high)
-    below, above = mass(low, at), mass(at, high)
-    return (above if mirrored else below) / (below + above)
+    below = mass(low, at)
+    return below / (below + mass(at, high))

@@ -79,6 +79,18 @@ def _a_masters_statistics_are_bounded() -> None:
             assert len(by_second) <= statistics._SECONDS
 
 
+def an_entry_of_ones_own_takes_others() -> None:
+    """A scenario may add up what it likes, in an entry that is of no statistics."""
+    statistics.install()
+    stats = RequestStats()
+    for name in ("/a", "/b"):
+        stats.log_request("GET", name, 1.0, 5)  # type: ignore[arg-type]  # as its own client does
+    both = StatsEntry(None, "both", "GET")  # type: ignore[arg-type]  # Locust 2.43 says that it may be None
+    for entry in stats.entries.values():
+        both.extend(entry)
+    assert (both.num_requests, both.total_content_length) == (2, 10)
+
+
 def current_percentiles_are_locusts() -> None:
     """Those of the last ten seconds, in each second, with pauses and after a reset of the statistics."""
     statistics.install()

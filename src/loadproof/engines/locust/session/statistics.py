@@ -91,7 +91,8 @@ def _extend(self: StatsEntry, other: StatsEntry) -> None:
     _original_extend(self, other)
     _forget_old(self.num_reqs_per_sec)
     _forget_old(self.num_fail_per_sec)
-    if self is self.stats.total:  # the last thing that a report is added to
+    # A report is added to the total last. An entry that a scenario makes may be of no statistics.
+    if self is getattr(self.stats, "total", None):
         _bound_errors(self.stats.errors)
 
 

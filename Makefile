@@ -9,6 +9,10 @@ REAL := $(BIN)/pytest -n 3 --dist loadfile -m real
 # What failed beside other loads is tried once more, alone: the log has both.
 ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 
+# Where it is set (as in many containers), each of the hundreds of processes that the tests start compiles all sources
+# anew: a second of processor time for a run of one second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help canary demo test check docs wheel looks picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
 

@@ -91,6 +91,12 @@ def test_it_is_told_in_one_error(
         (("demo", "--fault", "dealy=1ms"), "error: unknown fault 'dealy'"),
         (("run", "a.py", "-u", "5", "-t", "5", "m"), "error: -t 5 m is two words\n       write -t 5m"),
         (("check", "a.py", "--rate", "5", "/s"), "error: --rate 5 /s is two words\n       write --rate 5/s"),
+        (
+            ("check", "a.py", "--rate", "5", "rps"),
+            "error: --rate 5 rps is two words\n       write --rate 5/s",
+        ),
+        (("check", "a.py", "--rate", "5", "m"), "error: --rate 5 m is two words\n       write --rate 5/min"),
+        (("run", "a.py", "-t", "5", "sec"), "error: -t 5 sec is two words\n       write -t 5s"),
         (("run", "a.py", "-target", "http://x"), "error: -target has one dash\n       write --target"),
         (("run", "r.yaml", "a.py"), "error: 'r.yaml' is no scenario, and follows no option"),
         (("run", "a.py", "-u", "5", "r.yaml"), "requirements: --requirements r.yaml"),

@@ -200,6 +200,26 @@ def test_a_pipeline_is_added_to_what_there_is(ci: str, tmp_path: Path, here: Her
     assert "sunday" not in written
 
 
+@pytest.mark.parametrize("ci", PIPELINES)
+@pytest.mark.parametrize(
+    ("host", "targets"), [("https://staging.example.com:8443", 2), ("http://localhost:9000", 0)]
+)
+def test_a_pipeline_loads_what_it_has_started(
+    ci: str, host: str, targets: int, tmp_path: Path, here: Here
+) -> None:
+    """Not the machine that locust.conf names: there something answers already, and it is nobody's head."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    (tmp_path / "compose.yml").write_text(COMPOSE)
+    (tmp_path / "locust.conf").write_text(f"host = {host}\n")
+    assert here("init", str(tmp_path), "--ci", ci).code == 0
+    text = (tmp_path / PIPELINES[ci].file).read_text()
+    assert "staging" not in text
+    if ci == "gitlab":
+        assert "TARGET: http://docker:9000" in text
+    else:  # of the comparison and of the nightly run
+        assert text.count(" --target http://127.0.0.1:9000") == text.count(" --target ") == targets
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

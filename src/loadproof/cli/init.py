@@ -109,7 +109,9 @@ def _propose(wish: _Wish) -> tuple[dict[str, str], list[str]]:
         if not tests:
             raise ConfigError(Problem(f"{FILE_NAME} has no test that a pipeline could run", FILE_NAME))
         engines = {scenario.engine for scenario in (*found, *folder.scenarios)}
-        files |= pipeline_file(wish.ci, tests, folder.compose, target or folder.service_url, engines)
+        published = None if wish.target else folder.published
+        service = target or folder.service_url
+        files |= pipeline_file(wish.ci, tests, folder.compose, service, engines, published)
         remarks.append(PIPELINES[wish.ci].next_step)
         if folder.compose is None:
             remarks.append("there is no compose file: start the service in the pipeline before the test")

@@ -10,6 +10,7 @@ from typing import Final
 
 from loadproof.engines import SUFFIXES
 from loadproof.errors import ConfigError, Problem
+from loadproof.units import as_meant, parse_duration, parse_rate
 
 _WITH_UNIT: Final = frozenset({
     "--run-time", "-t", "--rate", "--warm-up", "--slow", "--tolerance", "--error-tolerance",
@@ -17,6 +18,7 @@ _WITH_UNIT: Final = frozenset({
     "--duration-limit", "--cool-down-limit", "--wait", "--stop-timeout", "--duration", "-d",
 })  # fmt: skip
 """Options whose value has a unit, k6's and Locust's too; some take seconds without one."""
+_RATES: Final = frozenset({"--rate", "--min-rate", "--max-rate", "--at-least"})
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _UNIT: Final = re.compile(r"ms|s|m|h|d|sec(?:ond)?s?|min(?:ute)?s?|hours?|%|rps|/ ?(?:s|m|h|min|sec)")
 _OF_RESULTS: Final = frozenset({"judge", "suggest", "report", "open", "export", "compare"})
@@ -34,7 +36,15 @@ def _apart(words: Sequence[str]) -> Iterator[Problem]:
     """A value and its unit are one word: `-t 5 m` would name a user class m."""
     for option, number, unit in zip(words, words[1:], words[2:], strict=False):
         if option in _WITH_UNIT and _NUMBER.fullmatch(number) and _UNIT.fullmatch(unit):
-            yield Problem(f"{option} {number} {unit} is two words", hint=f"write {option} {number}{unit}")
+            meant = _as_one(number, unit, rate=option in _RATES)
+            yield Problem(f"{option} {number} {unit} is two words", hint=f"write {option} {meant}")
+
+
+def _as_one(number: str, unit: str, *, rate: bool) -> str:
+    """As it is read: `--rate 5 s` is 5/s, and `-t 5 sec` 5s."""
+    if rate and unit != "rps":
+        unit = f"/{unit.lstrip('/ ')}"
+    return as_meant(parse_rate if rate else parse_duration, f"{number} {unit}") or f"{number}{unit}"
 
 
 def _one_dash(words: Sequence[str]) -> Iterator[Problem]:

@@ -82,6 +82,8 @@ class Folder:
     compose: str | None = None
     service_url: str | None = None
     """Where Locust's configuration says that it is, or where the compose file publishes it, if it does."""
+    published: str | None = None
+    """The second of these."""
     has_config: bool = False
 
 
@@ -102,13 +104,15 @@ def look_into(path: Path) -> Folder:
             case ".json" | ".yaml" | ".yml" if _is_description(file):
                 descriptions.append(name)
     compose = next((name for name in COMPOSE_NAMES if (path / name).is_file()), None)
+    published = published_url(path / compose) if compose else None
     return Folder(
         path=path,
         scenarios=tuple(scenarios),
         requirements=tuple(requirements),
         description=descriptions[0] if descriptions else None,
         compose=compose,
-        service_url=configured_host(path) or (published_url(path / compose) if compose else None),
+        service_url=configured_host(path) or published,
+        published=published,
         has_config=(path / FILE_NAME).exists(),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from loadproof.safety.hosts import is_loopback
 from loadproof.scaffold.template import render
 from loadproof.version import __version__
 
@@ -65,14 +66,22 @@ def pipeline_file(
     compose: str | None,
     target: str | None,
     engines: Collection[str] = ("k6",),
+    published: str | None = None,
 ) -> dict[str, str]:
-    """The one file of a pipeline, by path. `name` is one of PIPELINES; `engines` play the `tests`."""
+    """The one file of a pipeline, by path. `name` is one of PIPELINES; `engines` play the `tests`.
+
+    `published`: where the compose file publishes the service. That is loaded where `target` is another
+    machine, as the pipeline starts what it compares.
+    """
     if compose is not None and not re.fullmatch(r"[A-Za-z0-9._/-]+", compose):
         raise ValueError(f"not a plain file name for a shell: {compose!r}")
     pipeline = PIPELINES[name]
-    parts = urlsplit(target or "http://127.0.0.1:8000")
+    away = published is not None and not is_loopback(urlsplit(target or published).hostname or "")
+    parts = urlsplit((published if away else target) or "http://127.0.0.1:8000")
     port = f":{parts.port}" if parts.port else ""
-    target = ' --target "$TARGET"' if name == "gitlab" and compose else ""
+    target = f" --target {published}" if away else ""
+    if name == "gitlab" and compose:
+        target = ' --target "$TARGET"'
     program = ".loadproof-venv/bin/" if name == "jenkins" else ""
     extras = ",".join(extra for extra in _EXTRAS if extra in engines)
     steps = {
@@ -84,7 +93,7 @@ def pipeline_file(
     comment = render("comment.sh", **_COMMENTS[name]) if name in _COMMENTS else ""
     text = render(
         pipeline.template, tests=list(tests), compose=compose, baselines=BASELINES, java="jmeter" in engines,
-        dind_target=f"{parts.scheme}://docker{port}{parts.path}",
+        dind_target=f"{parts.scheme}://docker{port}{parts.path}", local_target=parts.geturl(),
         install=render("install.sh", **steps), ab=render("ab.sh", **steps),
         nightly=render("nightly.sh", **steps), comment=comment,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -246,3 +247,17 @@ def test_a_script_that_needs_an_answer_first_is_not_refused(lab: Lab, beside: bo
     inspection = K6Engine().inspect(plan)
     assert inspection.problems == ()
     assert inspection.targets == (lab.stub.url, "http://127.0.0.1:9")
+
+
+def test_a_host_that_a_scenario_brings_is_found(lab: Lab) -> None:
+    """Its own variables are those of its users."""
+    (lab.folder / "places.json").write_text(json.dumps({"base": lab.stub.url}))
+    script = """
+        const places = JSON.parse(open('./places.json'));
+        export const options = {scenarios: {desk: {
+            executor: 'shared-iterations', env: {DESK: places.base},
+        }}};
+        export default function () { http.get(`${__ENV.DESK}/x`); }
+    """
+    inspection = K6Engine().inspect(lab.plan(script))
+    assert (inspection.missing, inspection.targets) == ((), (lab.stub.url,))

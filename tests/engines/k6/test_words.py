@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from loadproof.engines.k6.archive import _changes
 from loadproof.engines.k6.arguments import (
     environment,
     run_arguments,
@@ -190,6 +191,21 @@ def test_profiles_of_scripts_and_scripts_of_profiles() -> None:
     assert profile_of({"scenarios": {"x": written}}) == profile
     assert profile_of({"scenarios": {"x": {"executor": "shared-iterations"}}}) is None
     assert profile_of({"scenarios": {}}) is None
+
+
+def test_a_profile_plays_a_scenarios_function_with_its_variables() -> None:
+    """And with its tags: of several scenarios of one function those of the first."""
+    own = {
+        "scenarios": {
+            "buy": {"exec": "buy", "env": {"BASE": "http://buy"}},
+            "look": {"env": {"BASE": "http://look"}, "tags": {"kind": "look"}},
+            "again": {"env": {"BASE": "http://again"}},
+        }
+    }
+    changes, _ = _changes(plan(profile=Profile(ProfileKind.LOAD, (Stage(10, 5),))), own)
+    played = changes["scenarios"]["default"]
+    assert (played["executor"], played["exec"]) == ("ramping-vus", "default")
+    assert (played["env"], played["tags"]) == ({"BASE": "http://look"}, {"kind": "look"})
 
 
 def test_several_scenarios_are_told_in_one_line() -> None:

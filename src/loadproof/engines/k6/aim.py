@@ -22,7 +22,7 @@ from loadproof.engines.k6.arguments import UserArguments, environment, init_argu
 from loadproof.engines.k6.inspection import TARGET_VARIABLES, GuardedK6, hosts_in
 from loadproof.engines.k6.mapped import all_mapped, mapped
 from loadproof.engines.k6.modules import imports_others, local_modules
-from loadproof.engines.k6.options import Options, executed_functions
+from loadproof.engines.k6.options import Options, executed_functions, has_variables
 from loadproof.engines.k6.reader import OutputReader
 from loadproof.engines.k6.requests import split_name
 from loadproof.engines.supervised import Supervised, held_for
@@ -188,7 +188,7 @@ def _asked(
         folder = Path(name)
         samples = folder / "samples.json"
         script, alone = plan.scenario, ["-u", "1", "-i", "1"]
-        if executed_functions(options) != ["default"]:
+        if executed_functions(options) != ["default"] or has_variables(options):
             script, problem = rehearsal(k6, plan.scenario, env, init_arguments(plan, user), options, folder)
             alone = []
             if problem is not None:

@@ -11,6 +11,7 @@ import io
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -25,6 +26,9 @@ from loadproof.engines.k6.options import (
 )
 from loadproof.errors import Problem
 from loadproof.model import Plan, ProfileKind
+
+_BROUGHT: Final = ("env", "tags")
+"""What a scenario brings for its users, whatever load is played: its function may need it."""
 
 
 def needs_rewriting(plan: Plan) -> bool:
@@ -70,9 +74,8 @@ def rehearsal(
         "maxDuration": "10s",
         "gracefulStop": "0s",
     }
-    kept = ("exec", "env", "tags")
     scenarios = {
-        name: once | {key: scenario[key] for key in kept if scenario.get(key)}
+        name: once | {key: scenario[key] for key in ("exec", *_BROUGHT) if scenario.get(key)}
         for name, scenario in (options.get("scenarios") or {}).items()
     }
     changes = dict.fromkeys(EXECUTION_SHORTCUTS) | {"thresholds": {}, "scenarios": scenarios}
@@ -104,6 +107,8 @@ def _changes(plan: Plan, own: Options) -> tuple[Options, Problem | None]:
         )
     function = "default" if "default" in functions else functions[0]
     scenario = scenario_for(plan.profile.scaled(plan.time_scale), function, plan.options.max_users)
+    first = next(one for one in own["scenarios"].values() if (one.get("exec") or "default") == function)
+    scenario |= {key: first[key] for key in _BROUGHT if first.get(key)}
     return {**changes, "scenarios": {"default": scenario}}, None
 
 

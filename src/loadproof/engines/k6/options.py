@@ -130,6 +130,11 @@ def executed_functions(options: Options) -> list[str]:
     return list(dict.fromkeys(scenario.get("exec") or "default" for scenario in scenarios))
 
 
+def has_variables(options: Options) -> bool:
+    """Whether a scenario brings variables of its own, which its users find in `__ENV`."""
+    return any(scenario.get("env") for scenario in (options.get("scenarios") or {}).values())
+
+
 def scaled_scenarios(options: Options, factor: float) -> Options:
     """The scenarios with their durations, start times and stages in `factor` of the time.
 

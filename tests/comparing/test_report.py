@@ -187,6 +187,31 @@ def test_what_prevents_an_answer_is_told_once(monkeypatch: pytest.MonkeyPatch) -
         assert [line for line in said if line.startswith(("note", "!"))] == [told]
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (36, "REGRESSED"),
+        (48, "REGRESSED"),
+        (50, "+20%  REGRESSED"),
+        (60, "+20%  REGRESSED"),
+        (80, "+20%  +19% to +21%  REGRESSED"),
+    ],
+)
+def test_below_eighty_columns_whole_figures_are_left_out(
+    width: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interval, then the change; what it comes to is never cut."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    comparison = compare(side("base"), side("head", slower=1.2, seed=1))
+    proved = comparison.proved(Change.REGRESSED)
+    rows = tuple(replace(row, ratio=1.2, interval=(1.19, 1.21)) for row in proved)
+    stream = _Terminal()
+    write_comparison(replace(comparison, rows=rows), stream)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    table = [re.sub("(?<=%)  +", "  ", line).rstrip() for line in lines if re.match(" [●!]  GET", line)]
+    assert [line.split(maxsplit=4)[4] for line in table] == [shown] * 6
+
+
 def test_where_columns_are_short_a_statistic_is_cut_and_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside a very wide interval, too: from 120 columns on with both values, which 80 have no room for."""
     comparison = compare(side("base", endpoints=2), side("head", slower=1.2, endpoints=2, seed=1))

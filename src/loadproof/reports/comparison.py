@@ -77,7 +77,7 @@ def _proved(row: ComparisonRow) -> bool:
 
 
 def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) -> Table:
-    """In a narrow terminal without both values and without reasons: change and interval are never cut."""
+    """In a narrow terminal without both values and reasons, then without interval and change: none is cut."""
     confidence = f"{format_percent(comparison.confidence).removesuffix('%')} % interval"
     if any(row.within_run for row in rows):
         confidence = "95 % within the runs"
@@ -85,7 +85,7 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
     titles[_BASE:_CHANGE] = [cut_name(label, _MOST_LABEL) for label in titles[_BASE:_CHANGE]]
     cells = [_cells(row) for row in rows]
     longest = [max(len(title), *(len(row[n]) for row in cells)) for n, title in enumerate(titles)]
-    longest[-1] = _SAID_WIDE
+    longest[-1], statistic = _SAID_WIDE, longest[2]
     room, least = width - 1 - sum(longest[:1] + longest[2:]) - 2 * len(titles), min(_LEAST_NAME, longest[1])
     if room < least:
         room, longest[2] = _shorter(room, longest[2], _MOST_STATISTIC)
@@ -95,9 +95,16 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
         longest[-1] = _SAID_NARROW
     if room < least:
         room, longest[2] = _shorter(room, longest[2], max(_LEAST_NAME // 2, longest[2] - (least - room)))
+    hidden = set() if wide else {*range(_BASE, _CHANGE)}
+    for column in (_CHANGE + 1, _CHANGE):
+        if room < least:
+            hidden.add(column)
+            room += longest[column] + 2
+    spare = min(statistic - longest[2], max(0, room - least))
+    room, longest[2] = room - spare, longest[2] + spare
     table = plain_table()
     for number, title in enumerate(titles):
-        if wide or number not in range(_BASE, _CHANGE):
+        if number not in hidden:
             table.add_column(
                 title, no_wrap=number < len(titles) - 1, overflow="fold",
                 justify="right" if number in range(_BASE, _CHANGE + 1) else "left",
@@ -108,8 +115,7 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison, width: int) ->
         row[2] = Text(cut_name(row[2].plain, longest[2]), row[2].style)
         if not wide:
             row[-1] = Text(row[-1].plain.partition(":")[0], row[-1].style)
-            del row[_BASE:_CHANGE]
-        table.add_row(*row)
+        table.add_row(*(cell for number, cell in enumerate(row) if number not in hidden))
     return table
 
 

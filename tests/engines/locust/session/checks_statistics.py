@@ -19,6 +19,7 @@ from loadproof.engines.error_samples import OTHER_ERRORS
 from loadproof.engines.locust.machines import workers as workers_module
 from loadproof.engines.locust.machines.workers import Workers, _Worker
 from loadproof.engines.locust.session import statistics
+from loadproof.routes import shape_of_text
 
 _HOUR_S = 3_600
 
@@ -187,6 +188,24 @@ def many_errors_are_counted_by_their_shape() -> None:
         assert counts[OTHER_ERRORS] > 4_000
         assert len(counts) <= 2 * statistics._ERRORS + 1
         assert all(error.first_seen and error.last_seen for error in stats.errors.values())
+
+
+def errors_with_a_page_in_them_are_looked_at_in_part() -> None:
+    """`failure(response.text)`: a tenth of a second for each of 100 kB, in which nobody would be answered."""
+    statistics.install()
+    shaped: list[int] = []
+
+    def counted(said: str) -> str:
+        shaped.append(len(said))
+        return shape_of_text(said)
+
+    vars(statistics)["shape_of_text"] = counted
+    stats, page = RequestStats(), "<p>one 1 of many</p>" * 5_000
+    for number in range(statistics._ERRORS + 100):
+        stats.log_error("GET", "/page", f"page {number}: {page}")
+    assert shaped == [500] * 100
+    assert max(error.occurrences for error in stats.errors.values()) == 100
+    assert stats.total.num_failures == statistics._ERRORS + 100
 
 
 def a_master_takes_each_report_once() -> None:

@@ -27,6 +27,7 @@ _ROOT = Path(__file__).parents[4]
         *("statistics_are_locusts", "fallbacks_are_told_once", "plans_are_kept_after_a_fallback"),
         *("current_percentiles_are_locusts", "new_times_are_kept_twice"),
         *("charts_show_all_of_a_long_run", "many_errors_are_counted_by_their_shape"),
+        "errors_with_a_page_in_them_are_looked_at_in_part",
         *("a_master_takes_each_report_once", "an_entry_of_ones_own_takes_others"),
         *("rare_ways_to_send_are_told", "bombs_are_bounded", "interim_answers_end"),
         "an_endless_head_is_one_failed_request",

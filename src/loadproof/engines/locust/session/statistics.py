@@ -27,6 +27,8 @@ _HISTORY: Final = 500
 _ERRORS: Final = 500
 """Different errors that are kept as they are, and as many by the shape of their text: with an id in it each
 failure would be one for ever."""
+_TEXT: Final = 500
+"""Characters of an error that its shape is made of: a whole page would take 10 ms, at each failure."""
 _original_log_request: Any = RequestStats.log_request
 _original_missing: Any = EntriesDict.__missing__
 _original_log_error: Any = RequestStats.log_error
@@ -184,7 +186,7 @@ class _ShapedError(StatsError):
 
 def _shaped(errors: dict[str, StatsError], error: StatsError) -> StatsError:
     """The one under which `error` is counted where there are many."""
-    said = shape_of_text(StatsError.parse_error(error.error))
+    said = shape_of_text(StatsError.parse_error(error.error)[:_TEXT])
     for method, name, shape in ((error.method, error.name, said), ("", "", OTHER_ERRORS)):
         key = StatsError.create_key(method, name, shape)
         if key in errors or len(errors) < 2 * _ERRORS:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines.locust.default_file import default_locustfile
+from loadproof.engines.locust.default_file import configured_host, default_locustfile
 from loadproof.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,3 +36,20 @@ def test_which_locustfile_is_meant_where_none_is_named(
     (tmp_path / "pyproject.toml").write_text("[tool.locust\n")
     with pytest.raises(ConfigError, match="cannot be read"):
         default_locustfile(tmp_path, (), {})
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("https://shop.example.com:8443/api/", "https://shop.example.com:8443/api"),
+        ("http://[::1", None),
+        ("http://", None),
+        ("shop", None),
+    ],
+)
+def test_the_host_of_locusts_configuration_is_an_address_or_none(
+    host: str, told: str | None, tmp_path: Path
+) -> None:
+    """What no address is was a traceback of `init`."""
+    (tmp_path / "locust.conf").write_text(f"host = {host}\n")
+    assert configured_host(tmp_path) == told

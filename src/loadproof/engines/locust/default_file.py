@@ -11,6 +11,7 @@ from typing import Any
 import configargparse
 
 from loadproof.errors import ConfigError, Problem
+from loadproof.safety.target import normalise_target
 
 _VARIABLE = "LOCUST_LOCUSTFILE"
 _FILE = "locustfile.py"
@@ -36,12 +37,13 @@ def default_locustfile(
 
 
 def configured_host(folder: Path) -> str | None:
-    """The base URL in the configuration files of a folder; None without one, and where none can be read."""
+    """The base URL in the configuration files of a folder; None without one that can be read."""
     try:
-        hosts = [_settings(folder / file).get("host") for file in (_PROJECT, _BESIDE)]
+        hosts = [str(_settings(folder / file).get("host")) for file in (_PROJECT, _BESIDE)]
+        given = next((host for host in hosts if host.startswith(("http://", "https://"))), None)
+        return given and normalise_target(given)
     except ConfigError:
         return None
-    return next((str(host) for host in hosts if str(host).startswith(("http://", "https://"))), None)
 
 
 def _given(folder: Path, arguments: Sequence[str]) -> list[Path]:

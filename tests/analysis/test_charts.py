@@ -186,5 +186,5 @@ def test_what_broke_first_is_a_note() -> None:
     assert note.id == "breach.first"
     assert note.sentence == "broke first: p95, 25s into the load at 20 users; p95 was 900ms in those 5s"
     assert [row["requirement"] for row in loose(note.evidence)["rows"]] == ["p95", "error rate"]
-    fine = judge(run(*slices, of=plan(required(5))))
+    fine = judge(run(*slices[:40], of=plan(required(5))))
     assert [finding.id for finding in fine.findings] == ["response_time.percentile"]

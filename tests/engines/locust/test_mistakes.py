@@ -146,6 +146,12 @@ class Waiter:
 
 class Object(Page):
     wait_time = Waiter()
+
+class Later(Page):
+    wait_time = 5
+
+    def on_start(self):
+        self.wait_time = lambda: 5
 """
 FLAGS = ("-u", "1", "-t", "1")
 
@@ -187,5 +193,5 @@ def test_what_would_raise_with_each_task_is_told_with_its_line(lab: Lab) -> None
 
 
 def test_what_locust_can_play_is_left_alone(lab: Lab) -> None:
-    """A wait of their own, one that nobody asks for, and users that never start."""
+    """A wait of their own, one that nobody asks for or that is replaced by then; users that never start."""
     assert lab.inspect(RIGHT, *FLAGS).problems == ()

@@ -41,7 +41,7 @@ def wrong_wait(holder: type[User | TaskSet]) -> tuple[str, str] | None:
     """
     bound = _as_users_have(holder, "wait_time")
     asked = holder.run is User.run if issubclass(holder, User) else holder.wait is TaskSet.wait
-    if bound is None or not asked:
+    if bound is None or not asked or _handles_its_wait(holder):
         return None
     if not callable(bound):
         return f"is {bound!r}, and Locust calls it: each task would raise", _seconds_of(bound)
@@ -54,6 +54,13 @@ def wrong_wait(holder: type[User | TaskSet]) -> tuple[str, str] | None:
     if not is_locusts or "self" in inspect.signature(wait).parameters:
         return None  # a paced one looks at the times of its user
     return _cannot_wait(bound)
+
+
+def _handles_its_wait(holder: type) -> bool:
+    """Whether a method of the locustfile names `wait_time`: users may get another than their class has."""
+    classes = (one for one in holder.__mro__ if not one.__module__.startswith("locust."))
+    functions = (value for one in classes for value in vars(one).values() if type(value) is FunctionType)
+    return any("wait_time" in function.__code__.co_names for function in functions)
 
 
 def _as_users_have(holder: type[User | TaskSet], name: str) -> Any:

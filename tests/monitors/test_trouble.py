@@ -66,7 +66,7 @@ def test_postgresql_restarted_and_metrics_broken_during_a_run(
     assert "500" in findings["in_use < 5"].advice
     assert findings["process.rss < 4GiB"].verdict is Verdict.PASS
     assert PASSWORD not in screen
-    for file in tmp_path.iterdir():
+    for file in (file for file in tmp_path.rglob("*") if file.is_file()):
         assert PASSWORD.encode() not in file.read_bytes(), file.name
 
 

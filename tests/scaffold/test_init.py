@@ -42,7 +42,9 @@ COMPOSE = "services:\n  api:\n    ports: ['9000:80']\n  db:\n    ports: ['5432:5
 
 def files(folder: Path) -> dict[str, str]:
     return {
-        file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()
+        file.relative_to(folder).as_posix(): file.read_text()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
     }
 
 

@@ -15,8 +15,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import loadproof
 from loadproof.runfile.reader import read_run
 from tests.attack.jmeter_ways import spelling_plan
 from tests.attack.table import Row
@@ -24,8 +26,9 @@ from tests.engines.listening import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+_OURS: Final = str(Path(loadproof.__file__).parent)
+"""In a trace: our own code. A clone's folder may have the same name."""
 _HOST: Final = "127.0.0.2"
 _NAMED_HOST: Final = "127.0.0.3"
 _PRODUCTION: Final = f"production: [{_HOST}, '*.closed.test']\n"
@@ -285,7 +288,7 @@ def _wrong(what: str, code: int, codes: tuple[int, ...], arrived: int, said: str
         yield f"{what}: {arrived} reached it"
     # What the client raises in the scenario, its log may show.
     _, _, trace = said.rpartition("Traceback (most recent call last)")
-    if code not in codes or "/loadproof/" in trace.partition("\n\n")[0]:
+    if code not in codes or _OURS in trace.partition("\n\n")[0]:
         yield f"{what}: exit code {code}: {said[-700:]!r}"
 
 

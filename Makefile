@@ -14,7 +14,7 @@ ALONE := $(BIN)/pytest -m real --last-failed --last-failed-no-failures none
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help canary demo test check docs wheel looks picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
+.PHONY: help canary demo test check explore docs wheel looks picture pictures flags lint types imports accuracy bench soaks services limits validity jars clean
 
 help:
 	@echo "make demo    load the demo service for a minute, live, and print the verdict"
@@ -29,6 +29,7 @@ help:
 	@echo "make pictures  draw the answers in the docs anew, from real runs: a quarter of an hour, wants a quiet machine"
 	@echo "make canary  the Locust contract against the oldest, the newest and the next Locust"
 	@echo "make lowest  the pure tests with the oldest version of each dependency that is allowed"
+	@echo "make explore  the tests of properties with 3,000 new examples each"
 	@echo "make accuracy  how often the analyses are right, on many replicates; takes long"
 	@echo "make attack  kill, damage and search for planted secrets, hundreds of times; takes an hour"
 	@echo "make bench   measure Loadproof itself; takes long, wants a quiet machine"
@@ -59,6 +60,9 @@ test: $(VENV)/installed
 check: $(VENV)/installed lint types imports docs
 	$(PURE)
 	$(REAL) || { echo "What failed beside other loads, once more and alone:"; $(ALONE); }
+
+explore: $(VENV)/installed
+	$(BIN)/pytest -n auto --hypothesis-profile=explore -m hypothesis
 
 docs: $(VENV)/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

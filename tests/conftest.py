@@ -21,9 +21,13 @@ _STARTS = re.compile(
     re.MULTILINE,
 )
 
-# How long an example takes says how busy the machine is: no test decides by that.
-settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no deadline")
+# How long an example takes says how busy the machine is: no test decides by that. A gate tries the same
+# examples each time: it never stops a change for what was there before. `make explore` tries new ones.
+settings.register_profile(
+    "gate", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("explore", settings.get_profile("gate"), derandomize=False, max_examples=3000)
+settings.load_profile("gate")
 
 # A run without requirements ends otherwise where it is set: these tests say by themselves when it is.
 os.environ.pop("CI", None)

@@ -97,3 +97,14 @@ def test_sockets_are_counted_with_those_that_wait_out_their_end(tmp_path: Path) 
     assert sockets_and_ports(tmp_path) == (31, 28_232)
     assert sockets_and_ports(tmp_path / "nothing") is None
     assert descriptors_in_use(100, tmp_path / "nothing") is None
+
+
+def test_descriptors_are_counted_one_by_one() -> None:
+    """Each that is opened is one more."""
+    before = descriptors_in_use(DESCRIPTORS)
+    more = [os.dup(1) for _ in range(DESCRIPTORS)]
+    after = descriptors_in_use(DESCRIPTORS)
+    for descriptor in more:
+        os.close(descriptor)
+    assert before is not None
+    assert after == before + DESCRIPTORS

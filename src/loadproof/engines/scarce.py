@@ -16,8 +16,10 @@ def descriptors_in_use(limit: int, proc: Path = _PROC) -> int | None:
 
     Without a descriptor left they cannot be counted: then there are `limit` of them.
     """
+    folder = proc / "self" / "fd"
     try:
-        return len(os.listdir(proc / "self" / "fd"))  # noqa: PTH208  # thousands: no object for each
+        # From Linux 6.2 on this is their number; to list 15,000 takes 11 ms, the first time 44.
+        return folder.stat().st_size or len(os.listdir(folder))  # noqa: PTH208  # no object for each
     except OSError as error:
         return limit if error.errno == errno.EMFILE else None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
+import gevent.socket
 import pytest
 
-from loadproof.engines.locust.inside.connecting import _MOST, KEPT_S, Addresses
+from loadproof.engines.locust.inside.connecting import _MOST, KEPT_S, Addresses, _connect_once
 
 
 @dataclass
@@ -106,3 +108,24 @@ def test_what_is_found_is_the_callers_own() -> None:
     addresses = Names().addresses()
     addresses.find(None, "shop.test", 80).clear()
     assert len(addresses.find(None, "shop.test", 80)) == 1
+
+
+def test_a_connection_to_this_machine_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there at once; one that nobody accepts waits to hear why, as any other."""
+    waits: list[int] = []
+    wait_write = gevent.socket.wait_write
+
+    def counted(fileno: int, *args: Any) -> None:
+        waits.append(fileno)
+        wait_write(fileno, *args)
+
+    monkeypatch.setattr(gevent.socket, "wait_write", counted)
+    with socket.create_server(("127.0.0.1", 0)) as server, gevent.socket.socket() as user:
+        _connect_once(user, server.getsockname())
+        assert user.getpeername() == server.getsockname()
+    assert waits == []
+    with socket.socket() as nobody, gevent.socket.socket() as user:
+        nobody.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            _connect_once(user, nobody.getsockname())
+        assert waits == [user.fileno()]

@@ -9,6 +9,7 @@ intervals stands for all those that were due in it, or one long stall would coun
 from __future__ import annotations
 
 import gc
+import math
 import resource
 import time
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 import gevent
-import numpy as np
 
 from loadproof.engines.locust.rows import HealthRow
 from loadproof.engines.scarce import descriptors_in_use, sockets_and_ports
@@ -80,7 +80,7 @@ class Heartbeat:
             waited = (waited_s - waited_before_s) / span_s
         gc_s, self._longest_gc_s = self._longest_gc_s, 0.0
         for over in sorted(key for key in self._lags if key < second):
-            lag_s = float(np.quantile(self._lags.pop(over), 0.99))
+            lag_s = _p99(self._lags.pop(over))
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
             descriptors = descriptors_in_use(limit) if over % _DESCRIPTORS_EVERY_S == 0 else None
             sockets = sockets_and_ports()
@@ -91,6 +91,11 @@ class Heartbeat:
             self._collecting_s = time.monotonic()
         else:
             self._longest_gc_s = max(self._longest_gc_s, time.monotonic() - self._collecting_s)
+
+
+def _p99(lags: list[float]) -> float:
+    """By nearest rank. The first of numpy's quantiles imports its masked arrays: 13 ms of the load."""
+    return sorted(lags)[math.ceil(0.99 * len(lags)) - 1]
 
 
 def _waited_s() -> float | None:

@@ -12,10 +12,10 @@ starts programs beside them; `others` only says that others work on this machine
 that judged it, a digest of its sources; the table is of all lines of today's method, and says how many lines
 there are. `--again` judges those whose run files were kept once more, and adds a line for each.
 
-`--keep` keeps the run files. `--resample N`, over the base runs that are kept there, is N comparisons of
-base with itself: each draws its runs in chance order and looks at them as `ab` does, so that hundreds of them
-need no hours; they share their runs, which a hundred real ones do not. And of each change N, of its first
-four runs of head against four of all base's: what chance would have made of one look.
+`--keep` keeps the run files. `--resample N`, over the pairs of equal builds that are kept there, is N
+comparisons of base with itself: each draws its pairs in chance order and looks at them as `ab` does, so that
+hundreds of them need no hours; they share their runs, which a hundred real ones do not. And of each change N,
+of four of its pairs: what chance would have made of one look.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change
 from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.settings import ComparisonSettings
-from loadproof.pipeline import turns
+from loadproof.pipeline import side_by_side, turns
 from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ KEPT = ("subject", "statistic", "change", "ratio", "interval", "p", "p_adjusted"
 @cache
 def method() -> str:
     """A digest of what compares and of when it stops, without comments and layout: sittings of one add up."""
-    files = [*Path(package.__path__[0]).glob("*.py"), Path(turns.__file__)]
+    files = [*Path(package.__path__[0]).glob("*.py"), Path(turns.__file__), Path(side_by_side.__file__)]
     code = [ast.unparse(ast.parse(f.read_text())) for f in sorted(files) if f.name not in _SHOWN]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()[:10]
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.comparisons.shops import CHANGES, SAME, right
-from loadproof.analysis.across_runs.measured import measured
+from loadproof.analysis.across_runs.measured import MeasuredRun, measured
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change as Said
 from loadproof.analysis.compare.looks import look_settings
+from loadproof.analysis.compare.noise import pairs
 from loadproof.analysis.compare.settings import ComparisonSettings
-from loadproof.pipeline.turns import ORDER, ends_there
+from loadproof.pipeline.turns import ends_there
 from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
@@ -22,51 +23,51 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.comparisons.shops import Change
-    from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
 
 ROUNDS = 6
 """As `ab` has it."""
 LOOKS = look_settings(ComparisonSettings(), ROUNDS)
-IN_THREE_MINUTES = 4
-"""Rounds of four runs of 8 s, with their starts and a warm-up."""
+Pair = tuple[MeasuredRun, MeasuredRun]
+"""Base and head that ran at the same time."""
 
 
-def kept(folder: Path, app: str, change: Change, side: str) -> list[MeasuredRun]:
-    """The sound runs of one side of a change's comparisons below `folder`."""
-    places = sorted(folder.glob(f"{app}-{change.name.replace(' ', '_')}-*"))
-    files = [path for place in places for path in sorted(place.glob(f"??-{side}*.db"))]
-    return [run for path in files if not (run := measured(read_run(path))).invalid]
+def kept(folder: Path, app: str, change: Change) -> list[Pair]:
+    """The sound runs of both sides that ran at the same time, of a change's comparisons below `folder`."""
+    found = []
+    for place in sorted(folder.glob(f"{app}-{change.name.replace(' ', '_')}-*")):
+        runs = (measured(read_run(path)) for path in sorted(place.glob("[0-9][0-9]-[bh]*.db")))
+        sound = sorted((run for run in runs if not run.invalid), key=lambda run: run.started_at_s or 0.0)
+        base, head = ([run for run in sound if side in run.label] for side in ("base", "head"))
+        found += pairs(base, head)
+    return found
 
 
-def in_turns(order: Sequence[tuple[str, MeasuredRun]]) -> dict[str, list[MeasuredRun]]:
-    """The sides of runs that are played in that order, whenever they really were."""
-    sides: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
-    for place, (side, run) in enumerate(order):
-        sides[side].append(replace(run, label=f"run{place}", started_at_s=1e9 + 11.0 * place))
+def later(drawn: Sequence[Pair]) -> tuple[list[MeasuredRun], list[MeasuredRun]]:
+    """The sides of pairs that ran one after the other, whenever they really did."""
+    sides: tuple[list[MeasuredRun], list[MeasuredRun]] = ([], [])
+    for place, pair in enumerate(drawn):
+        for side, run in zip(sides, pair, strict=True):
+            side.append(replace(run, label=f"{place}", started_at_s=1e9 + 11.0 * place))
     return sides
 
 
-def same(random: np.random.Generator, runs: list[MeasuredRun]) -> tuple[Comparison, int]:
-    """One A/A of runs in chance order, and after how many rounds it ended; each run is drawn once at most."""
-    rounds = min(ROUNDS, len(runs) // 4)
-    order = random.permutation(len(runs))[: 4 * rounds]
-    sides = in_turns([(ORDER[n % 4], runs[number]) for n, number in enumerate(order)])
+def same(random: np.random.Generator, known: list[Pair]) -> tuple[Comparison, int]:
+    """One A/A of pairs of equal builds, any of them base, and after how many rounds it ended."""
+    rounds = min(ROUNDS, len(known) // 2)
+    drawn = [known[number] for number in random.permutation(len(known))[: 2 * rounds]]
+    base, head = later([pair[:: random.choice((1, -1))] for pair in drawn])
     for number in (look for look in LOOKS if look <= rounds):
-        found = compare(sides["base"][: 2 * number], sides["head"][: 2 * number], LOOKS[number])
+        found = compare(base[: 2 * number], head[: 2 * number], LOOKS[number])
         if ends_there(found, number, ROUNDS) is not None:
             break
     return found, number
 
 
-def is_found(
-    random: np.random.Generator, change: Change, base: list[MeasuredRun], head: list[MeasuredRun]
-) -> bool:
-    """Whether the first look would say it, had base been other runs of the same build."""
-    drawn = iter([base[number] for number in random.permutation(len(base))[:4]])
-    heads = iter(head[:4])
-    sides = in_turns([(side, next(drawn if side == "base" else heads)) for side in ORDER * 2])
-    found = compare(sides["base"], sides["head"], LOOKS[2])
+def is_found(random: np.random.Generator, change: Change, known: list[Pair]) -> bool:
+    """Whether the first look would say it, had it been other pairs of the same builds."""
+    drawn = [known[number] for number in random.permutation(len(known))[:4]]
+    found = compare(*later(drawn), LOOKS[2])
     proved = [{"subject": row.subject, "statistic": row.statistic} for row in found.proved(found.change)]
     return right(change, {"change": str(found.change), "sentence": found.sentence, "proved": proved})
 
@@ -74,28 +75,24 @@ def is_found(
 def resampled(folder: Path, app: str, times: int) -> str:
     """What so many of each said."""
     random = np.random.default_rng(18)
-    # Changes whose base is another build have no part in what base is.
-    plain = [
-        run for change in (*CHANGES, SAME) if not change.base for run in kept(folder, app, change, "base")
-    ]
+    equal = kept(folder, app, SAME)
     said: Counter[str] = Counter()
     lines = []
-    for _ in range(times):
-        found, rounds = same(random, plain)
-        soon = " within three minutes" * (found.change is Said.SAME and rounds <= IN_THREE_MINUTES)
-        said[f"{found.change}{soon}"] += 1
+    for _ in range(times if len(equal) >= 4 else 0):
+        found, rounds = same(random, equal)
+        said[f"{found.change} after {rounds} rounds"] += 1
         if found.change in (Said.REGRESSED, Said.IMPROVED):
             lines.append(f"    {found.change}: {found.sentence}")
-    p50 = np.log([run.endpoints[-1].quantiles_s[0.5] for run in plain])
+    p50 = np.log([[run.endpoints[-1].quantiles_s[0.5] for run in pair] for pair in equal])
+    apart = f", whose p50 differ by {np.diff(p50).std():.1%}, and from pair to pair by {p50.std():.1%}"
     lines = [
-        f"{times} A/A of {len(plain)} runs of base, whose p50 differ by {p50.std(ddof=1):.1%}:",
+        f"{sum(said.values())} A/A of {len(equal)} pairs of equal builds{apart * bool(equal)}:",
         *(f"  {change}: {number}" for change, number in said.most_common()),
         *lines[:8],
     ]
     for change in CHANGES:
-        base = kept(folder, app, change, "base") if change.base else plain
-        head = kept(folder, app, change, "head")
-        if len(head) >= 4 and len(base) >= 4:
-            number = sum(is_found(random, change, base, head) for _ in range(times))
-            lines.append(f"  {change.name}: {number} of {times}, drawn from {len(base)} runs of base")
+        known = kept(folder, app, change)
+        if len(known) >= 4:
+            number = sum(is_found(random, change, known) for _ in range(times))
+            lines.append(f"  {change.name}: {number} of {times}, drawn from {len(known)} pairs")
     return "\n".join(lines)

@@ -289,13 +289,16 @@ CASES: tuple[Rate | Measure, ...] = (
         )
         for noise in shop.NOISES
     ),
-    Rate(
-        id="ab, a shop, equal builds, settled",
-        claim="on the quiet machine they end as NO MEANINGFUL CHANGE within 6 rounds of 9 s",
-        trial=partial(shop_says, noise="quiet", build=None, change=Change.SAME),
-        at_least=0.90,
-        smoke=40,
-        full=300,
+    *(
+        Rate(
+            id=f"ab, a shop, equal builds, {noise}, settled",
+            claim="quiet, or side by side, they end as NO MEANINGFUL CHANGE within 6 rounds of 9 s",
+            trial=partial(shop_says, noise=noise, build=None, change=Change.SAME),
+            at_least=0.90,
+            smoke=40,
+            full=300,
+        )
+        for noise in ("quiet", "beside")
     ),
     Rate(
         id="ab, a shop, equal builds, settled in 4 rounds",
@@ -315,7 +318,7 @@ CASES: tuple[Rate | Measure, ...] = (
             full=100,
         )
         for name in shop.BUILDS
-        for noise, at_least in (("quiet", 0.9), ("busy", 0.7))
+        for noise, at_least in (("quiet", 0.9), ("busy", 0.7), ("beside", 0.9))
     ),
     *(
         Rate(

@@ -75,12 +75,13 @@ LOG_QUANTILES = {quantile: true_log_quantile(quantile) for quantile in (0.5, 0.9
 
 
 def a_run(label: str, endpoints: Sequence[MeasuredEndpoint], number: int = 0) -> MeasuredRun:
-    """One run of these endpoints."""
+    """One run of 300 s of these endpoints; the sides take turns."""
     total = MeasuredEndpoint(
         ALL_REQUESTS, sum(e.requests for e in endpoints), sum(e.failed or 0 for e in endpoints),
         quantiles_s=endpoints[0].quantiles_s,
     )  # fmt: skip
-    return MeasuredRun(f"{label}{number}", label, float(number), 300.0, (*endpoints, total))
+    began_s = 1000.0 * number + 400.0 * (label == "head")
+    return MeasuredRun(f"{label}{number}", label, began_s, 300.0, (*endpoints, total))
 
 
 def endpoint_at(p95_s: float) -> MeasuredEndpoint:

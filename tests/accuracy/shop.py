@@ -84,10 +84,14 @@ class Noise:
     own: float = 0.01
     within: float = 0.3
     wild: float = 0.0
+    apart: float | None = None
+    """How much two runs of the same moment differ; None: each run has its own moment."""
 
 
 QUIET = Noise()
 BUSY = Noise(shared=0.08, own=0.04, within=0.5, wild=0.05)
+BESIDE = Noise(shared=0.08, own=0.03, within=0.5, wild=0.05, apart=0.015)
+"""As measured of pairs on a machine whose runs differ by 8 % from one moment to the next."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,23 @@ class Build:
 LATE_S = 0.15
 
 
+def level_of(random: Random, noise: Noise) -> float:
+    """How slow the machine is in a moment, as a logarithm."""
+    wild = np.log(1.5) if random.random() < noise.wild else 0.0
+    return float(random.normal(0, noise.shared) + wild)
+
+
 def shop_run(
-    random: Random, number: int, noise: Noise, change: Build | None = None, app: str = "shop"
+    random: Random,
+    number: int,
+    noise: Noise,
+    change: Build | None = None,
+    app: str = "shop",
+    level: float | None = None,
 ) -> MeasuredRun:
-    """One run of 9 s, the `number`-th of its comparison."""
+    """One run of 9 s, begun at the `number`-th moment of its comparison; `level` is what that does to it."""
     change, endpoints = change or Build(), APPS[app]
-    level = random.normal(0, noise.shared) + (np.log(1.5) if random.random() < noise.wild else 0.0)
+    level = level_of(random, noise) if level is None else level
     weights = np.array([endpoint.weight for endpoint in endpoints.values()])
     weights = weights / weights.sum()
     slower = np.array([change.slower if name == change.endpoint else 1.0 for name in endpoints])
@@ -151,7 +166,7 @@ def shop_run(
         MeasuredSeries("process.rss", Unit.BYTES, 8e7 * change.memory * np.exp(random.normal(0, 0.01)), 9e7),
         MeasuredSeries("postgres.transactions.committed", Unit.PER_SECOND, transactions / SECONDS + 1, 9e9),
     )
-    return MeasuredRun(f"run{number}", "", float(number), SECONDS, (*made, total), series)
+    return MeasuredRun(f"run{number}", "", 20.0 * number, SECONDS, (*made, total), series)
 
 
 def _together(times_s: np.ndarray) -> TimesBySecond:
@@ -168,11 +183,16 @@ _LOOKS = look_settings(ComparisonSettings(), ROUNDS)
 def ab(
     random: Random, noise: Noise, change: Build | None = None, app: str = "shop"
 ) -> tuple[Comparison, int]:
-    """What `loadproof ab` ends with, and after how many rounds."""
+    """What `loadproof ab` ends with, and after how many rounds; side by side where the noise says `apart`."""
     sides: dict[bool, list[MeasuredRun]] = {False: [], True: []}
+    shared = 0.0
     for number in range(4 * ROUNDS):
         is_head = "ABBA"[number % 4] == "B"
-        sides[is_head].append(shop_run(random, number, noise, change if is_head else None, app))
+        own, moment = None, number
+        if noise.apart is not None:
+            shared = level_of(random, noise) if number % 2 == 0 else shared
+            own, moment = shared + random.normal(0, noise.apart), number // 2
+        sides[is_head].append(shop_run(random, moment, noise, change if is_head else None, app, own))
     for rounds, look in _LOOKS.items():
         found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], look)
         if ends_there(found, rounds, ROUNDS) is not None:
@@ -180,7 +200,7 @@ def ab(
     return found, rounds
 
 
-NOISES = {"quiet": QUIET, "busy": BUSY}
+NOISES = {"quiet": QUIET, "busy": BUSY, "beside": BESIDE}
 BUILDS = {
     "item from 4 to 66 ms": Build("GET /items/[id]", slower=16.0),
     "5 ms of sleep in one of five": Build("GET /items/[id]", slower=2.2),

@@ -1,4 +1,4 @@
-"""`loadproof ab`: two services take turns, and none of them outlives it."""
+"""`loadproof ab`: two services side by side or in turns, and none of them outlives it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def free_port() -> int:
         return int(own.getsockname()[1])
 
 
-def test_a_slower_head_is_found_in_turns(shell: Shell) -> None:
+@pytest.mark.parametrize("how", ["side by side", "in turns"])
+def test_a_slower_head_is_found(shell: Shell, how: str) -> None:
     """Started and stopped for each run; every run file is kept, in the order ABBA; nothing is left behind."""
     shell.write("server.py", SERVER)
     port = free_port()
@@ -57,15 +58,16 @@ def test_a_slower_head_is_found_in_turns(shell: Shell) -> None:
         "ab", "locustfile.py", "--target", f"http://127.0.0.1:{port}", "-u", "12", "-r", "100", "-t", "1s",
         "--base-start", f"{start} 0.02", "--head-start", f"{start} 0.1",
         "--rounds", "2", "--folder", "turns", "--json", "ab.json", "--tolerance", "10%",
+        *(["--in-turns"] if how == "in turns" else []),
     )  # fmt: skip
     assert done.code == 3, done.text
     names = [path.stem for path in sorted((shell.folder / "turns").glob("*.db"))]
-    order = ["warm-up", *["base", "head", "head", "base"] * 2]
-    counted = [name for name in names if name.count("-") == 1 or name == "00-warm-up"]
-    assert counted == [f"{number:02}-{side}" for number, side in enumerate(order)]
+    warm_ups = {"side by side": ["00-warm-up-base", "00-warm-up-head"], "in turns": ["00-warm-up"]}[how]
+    counted = [f"{number:02}-{side}" for number, side in enumerate(["base", "head", "head", "base"] * 2, 1)]
+    assert [name for name in names if name.count("-") == 1 or "warm" in name] == [*warm_ups, *counted]
     stored = json.loads((shell.folder / "ab.json").read_text())
     assert stored["change"] == "REGRESSED"
-    assert stored["notes"][0].startswith("2 of 2 rounds, in turns")
+    assert stored["notes"][0].startswith(f"2 of 2 rounds, {how}")
     (p50,) = (row for row in stored["rows"] if row["statistic"] == "p50")
     assert 2 < p50["ratio"] < 6
     assert not answers(f"http://127.0.0.1:{port}")

@@ -56,7 +56,7 @@ def side(
         run = MeasuredRun(
             f"{name}{number}",
             f"{name}{number}.db",
-            100.0 * number + seed,
+            10_000.0 * number + 61.0 * seed,
             60.0,
             (*own, total),
             (cpu,),

@@ -310,7 +310,11 @@ def test_versions_and_age_are_said() -> None:
     """They are no obstacle."""
     old = replace(CONDITIONS, versions={"loadproof": "0.1.0", "locust": "2.40.0"})
     new = replace(CONDITIONS, versions={"loadproof": "0.2.0", "locust": "2.40.0"})
-    found = compare(side("a", conditions=old), side("b", seed=40 * 86_400, conditions=new))
+    head = side("b", seed=1, conditions=new)
+    later = [
+        replace(run, started_at_s=10_000.0 * number + 40 * 86_400 + 40_000) for number, run in enumerate(head)
+    ]
+    found = compare(side("a", conditions=old), later)
     assert "the versions of loadproof differ: base 0.1.0, head 0.2.0" in found.notes
     assert "the newest run of base is 40 days older than head" in found.notes
     assert not any("locust" in note for note in found.notes)

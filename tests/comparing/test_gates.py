@@ -147,7 +147,10 @@ def noisy(name: str, seed: int) -> list[MeasuredRun]:
     """Runs of one build that differ by 5 %."""
     factors = np.exp(np.random.default_rng(seed).normal(0, 0.05, 5)).tolist()
     made = [side(name, 1, slower=factor, seed=seed)[0] for factor in factors]
-    return [replace(run, label=f"{name}{n}", started_at_s=100.0 * n + seed) for n, run in enumerate(made)]
+    return [
+        replace(run, label=f"{name}{n}", started_at_s=10_000.0 * n + 61.0 * seed)
+        for n, run in enumerate(made)
+    ]
 
 
 def test_what_noise_keeps_open_says_which_tolerance_is_wide_enough() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,11 +35,18 @@ class Machine:
         self.spread = spread
         self.requests = requests
         self.driven: list[str] = []
+        self.steps: list[tuple[str, ...]] = []
         self.breaks: Callable[[str], bool] = lambda _name: False
         self.refuses: Callable[[str], bool] = lambda _name: False
 
-    def drive(self, _turn: Turn, _folder: Path, name: str, of: str, _following: FollowedPage) -> MeasuredRun:
-        """One run, one moment after the last."""
+    def drive(
+        self, turns: dict[str, Turn], _folder: Path, names: dict[str, str], _following: FollowedPage
+    ) -> dict[str, MeasuredRun]:
+        """The runs of one step, one moment after the last."""
+        self.steps.append(tuple(turns))
+        return {of: self._made(names[of], of) for of in turns}
+
+    def _made(self, name: str, of: str) -> MeasuredRun:
         number = len(self.driven)
         self.driven.append(name)
         if self.refuses(name):
@@ -52,12 +59,13 @@ class Machine:
 
 
 def played(
-    monkeypatch: pytest.MonkeyPatch, machine: Machine, rounds: int = 6
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, rounds: int = 6, **further: Any
 ) -> tuple[Comparison, list[str]]:
     """The comparison, and what was told."""
     monkeypatch.setattr(turns, "_drive_once", machine.drive)
     told: list[str] = []
-    return take_turns(TURNS, rounds, ComparisonSettings(), Path("unused"), told.append).comparison, told
+    made = take_turns(TURNS, rounds, ComparisonSettings(), Path("unused"), told.append, **further)
+    return made.comparison, told
 
 
 def test_a_warm_up_goes_before_and_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,3 +166,49 @@ def test_what_is_half_proved_is_not_given_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_head_that_starts_later_is_told_so(base: list[float], head: list[float], said: str) -> None:
     """Its runs are as good: a deploy is what takes longer."""
     assert [note.partition(":")[0] for note in starts_later(base, head)] == [said][: bool(said)]
+
+
+BESIDE = {
+    name: Turn(plan(target=f"http://127.0.0.1:800{n}"), None, None, 0.0) for n, name in enumerate(TURNS)
+}
+
+
+def test_what_can_be_up_at_once_is_loaded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warm-up, too; each side is the first to start in half of the pairs, and files are named alike."""
+    monkeypatch.setattr(turns, "_why_not_beside", lambda *_: "")
+    machine = Machine(slower=1.5)
+    found, told = played(monkeypatch, machine, beside=BESIDE)
+    assert machine.steps == [("base", "head"), *[("base", "head"), ("head", "base")] * 2]
+    assert machine.driven[:6] == [
+        "00-warm-up-base", "00-warm-up-head", "01-base", "02-head", "03-head", "04-base",
+    ]  # fmt: skip
+    assert found.notes[0].startswith("2 of 6 rounds, side by side: base and head at the same time")
+    assert (found.change, told[0][:18]) == (Change.REGRESSED, "warm-up: base p95 ")
+
+
+@pytest.mark.parametrize("by", ["the look at it", "a service that does not start"])
+def test_what_does_not_go_well_at_once_takes_turns(monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """It is said why, and base warms up alone."""
+    machine = Machine(slower=1.5)
+    if by == "the look at it":
+        why = "127.0.0.1:8000 got the load of both"
+        monkeypatch.setattr(turns, "_why_not_beside", lambda *_: why)
+    else:
+        why = "the service ended before it was ready: no port"
+        machine.refuses = lambda name: name == "00-warm-up-head"
+    found, told = played(monkeypatch, machine, beside=BESIDE)
+    assert machine.steps == [("base", "head"), ("base",), *[("base",), ("head",), ("head",), ("base",)] * 2]
+    assert f"  in turns, not side by side: {why}" in told
+    assert found.notes[0].startswith("2 of 6 rounds, in turns: base, head, head, base")
+    assert found.notes[1] == f"in turns, not side by side: {why}"
+
+
+def test_a_pair_is_made_again_where_one_of_it_is_not_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one would be held against nothing."""
+    monkeypatch.setattr(turns, "_why_not_beside", lambda *_: "")
+    machine = Machine(slower=1.5)
+    machine.breaks = lambda name: name == "03-head"
+    found, told = played(monkeypatch, machine, beside=BESIDE)
+    assert machine.driven[4:8] == ["03-head", "04-base", "03-head-2", "04-base-2"]
+    assert "  made again: the generator was late" in told
+    assert found.change is Change.REGRESSED

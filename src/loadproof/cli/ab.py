@@ -1,4 +1,4 @@
-"""`loadproof ab`: two builds on one machine take turns until it is clear whether they differ."""
+"""`loadproof ab`: two builds on one machine, side by side, until it is clear whether they differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -29,6 +29,9 @@ from loadproof.reports.terminal import console_for, print_page
 from loadproof.runfile import names_from
 from loadproof.units import parse_duration
 
+if TYPE_CHECKING:
+    from loadproof.plan.config import LoadedConfig
+
 _FOLDER: Final = Path(".loadproof/ab")
 _FIXED: Final = "Both builds get the same load, as it was planned."
 
@@ -38,7 +41,7 @@ _FIXED: Final = "Both builds get the same load, as it was planned."
 def command(
     request: AbRequest,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, max=50, help="Rounds at most; each is base, head, head, base.")
+        int, typer.Option("--rounds", min=1, max=50, help="Rounds at most; each is two runs of each build.")
     ] = 6,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the runs go; by default below .loadproof/ab/.")
@@ -47,22 +50,12 @@ def command(
     *,
     outputs: Outputs,
 ) -> int:
-    """Compare two builds on this machine, in turns, in as many rounds as it takes."""
+    """Compare two builds on this machine, side by side, in as many rounds as it takes."""
     _check_sides(request)
-    timeout_s = read_as(parse_duration, request.ready_timeout, "--ready-timeout")
     config = read_config(request)
     settings = comparison_settings(request, config)
-    turns, plans, screen = {}, {}, Screen(quiet=quiet)
-    sides = (
-        ("base", request.base_start, request.base_target),
-        ("head", request.head_start, request.head_target),
-    )
-    for side, start, target in sides:
-        if target not in plans:
-            with screen.waiting("looking at the scenario"):
-                plans[target], _ = plan_with(replace(request, target=target or request.target), config)
-        plan = plans[target]
-        turns[side] = Turn(plan, start, (request.ready or _first_target(plan)) if start else None, timeout_s)
+    screen = Screen(quiet=quiet)
+    turns, beside = _sides(request, config, screen)
     name = turns["base"].plan.name
     page_address(request)
     told = receivers(config, screen.warning)
@@ -72,7 +65,9 @@ def command(
             turns["base"].plan if request.base_target is None else replace(turns["base"].plan, target=None)
         )
         with live_page(shown, request, screen, _FIXED) as following:
-            compared = take_turns(turns, rounds, settings, place, screen.tell, screen.waiting, following)
+            compared = take_turns(
+                turns, rounds, settings, place, screen.tell, screen.waiting, following, beside
+            )
             report = c.report_of(compared, name, str(place))
             if following.is_wanted:
                 screen.page(report_text(report))
@@ -97,6 +92,54 @@ def _new_folder(name: str) -> Path:
             folder.mkdir(parents=True)
             return folder
     raise AssertionError
+
+
+def _sides(
+    request: AbRequest, config: LoadedConfig | None, screen: Screen
+) -> tuple[dict[str, Turn], dict[str, Turn] | None]:
+    """Both sides as they take turns, and as they run side by side; None where they cannot."""
+    timeout_s = read_as(parse_duration, request.ready_timeout, "--ready-timeout")
+    plans: dict[str | None, Plan] = {}
+
+    def side(start: str | None, target: str | None, ready: str | None) -> Turn:
+        if target not in plans:
+            with screen.waiting("looking at the scenario"):
+                plans[target], _ = plan_with(replace(request, target=target or request.target), config)
+        waited_for = (ready or _first_target(plans[target])) if start else None
+        return Turn(plans[target], start, waited_for, timeout_s)
+
+    base = side(request.base_start, request.base_target, request.ready)
+    head = side(request.head_start, request.head_target, request.ready)
+    turns = {"base": base, "head": head}
+    apart = None if request.in_turns else _addresses(base, head)
+    if apart is None:
+        return turns, None
+    target, start, ready = apart
+    return turns, {"base": replace(base, ready_s=[]), "head": side(start, target, ready)}
+
+
+def _addresses(base: Turn, head: Turn) -> tuple[str, str, str] | None:
+    """Head's target, command and page to wait for, so that both builds can run at once; None: they cannot.
+
+    Both are started here then, each at a port of its own, and no other machine drives the load.
+    """
+    from loadproof.pipeline.side_by_side import at_port, second_address
+    from loadproof.safety.urls import host_and_port
+
+    if not (base.start and base.ready and head.start and head.ready) or base.plan.options.expect_workers:
+        return None
+    target, other = _first_target(base.plan), _first_target(head.plan)
+    if target == other:
+        found = second_address(target, (base.start, head.start))
+        if found is None:
+            return None
+        other, start = found
+    else:
+        start = head.start
+    (host, port), (_, own) = host_and_port(target), host_and_port(other)
+    if port == own or own is None or host_and_port(base.ready) != (host, port):
+        return None
+    return other, start, at_port(head.ready, own)
 
 
 def _check_sides(asked: AbRequest) -> None:

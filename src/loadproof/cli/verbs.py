@@ -78,7 +78,7 @@ VERBS: Final[dict[str, Verb]] = {
         parser="SidesCommand",
     ),
     "ab": Verb(
-        "Compare two builds on this machine, in turns, in as many rounds as it takes.", _COMPARE,
+        "Compare two builds on this machine, side by side, in as many rounds as it takes.", _COMPARE,
         "loadproof ab locustfile.py --base-start './old' --head-start './new' -u 10 -r 10 -t 20s",
         passes=True,
     ),

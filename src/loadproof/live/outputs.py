@@ -27,6 +27,8 @@ class LiveOutputs:
     ) -> None:
         self.figures = Figures()
         self.url = ""
+        self.stop: Callable[[], object] | None = None
+        """Ends the load, from any thread; None before it is driven."""
         self._port = metrics_port
         self._server: MetricsServer | None = None
         self._pusher: OtlpPusher | None = None
@@ -48,6 +50,7 @@ class LiveOutputs:
 
     def stops_by(self, stop: Callable[[], object]) -> None:
         """What the page's button does, from any thread."""
+        self.stop = stop
         if self._page is not None:
             self._page[1].stop = stop
 

@@ -1,21 +1,24 @@
-"""Two builds on one machine take turns until it is clear whether they differ."""
+"""Two builds on one machine, side by side or in turns, until it is clear whether they differ."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from loadproof.engines import load_engine
 from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.live.live import Show, View
+from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Outcome, Unit, is_beside
 from loadproof.pipeline.comparing import ComparedRuns
 from loadproof.pipeline.driving import drive
 from loadproof.pipeline.live_page import FollowedPage
 from loadproof.pipeline.planning import check_targets, refuses_of
 from loadproof.run.service import StartedService, answers
+from loadproof.runfile.reader import read_run
 from loadproof.units import format_count, format_duration
 
 if TYPE_CHECKING:
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
     from loadproof.analysis.across_runs.measured import MeasuredRun
     from loadproof.analysis.compare.comparison import Comparison
     from loadproof.analysis.compare.settings import ComparisonSettings
-    from loadproof.model import Plan
+    from loadproof.model import Plan, Report
     from loadproof.pipeline.driving import Waiting
+    from loadproof.runfile.reader import Run
 
-ORDER: Final = ("base", "head", "head", "base")
+Step = tuple[str, ...]
+"""The sides that run at the same time, the one that is started first before the other."""
+IN_TURNS: Final[tuple[Step, ...]] = (("base",), ("head",), ("head",), ("base",))
 """One round: a drift of the environment adds as much to one side as to the other."""
-
+SIDE_BY_SIDE: Final[tuple[Step, ...]] = (("base", "head"), ("head", "base"))
+"""One round of as many runs: what the machine does meanwhile it does to both."""
 
 _MOST_TRIES: Final = 3
 _MOST_UNSOUND: Final = 3
@@ -70,12 +77,14 @@ def take_turns(
     tell: Callable[[str], None],
     waiting: Waiting = contextlib.nullcontext,
     following: FollowedPage | None = None,
+    beside: dict[str, Turn] | None = None,
 ) -> ComparedRuns:
     """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
 
-    One run of base goes before: it warms what both sides share, shows what runs of this length cannot tell,
-    and counts for nothing. A run that is not sound is made again. `tell` hears of each run, `waiting` shows
-    which one goes on, and so does the page of `following`.
+    `beside`: the sides with addresses of their own, to be loaded at the same time where that goes well once.
+    One run of base (of both, where they run side by side) goes before: it warms what both sides share, shows
+    what runs of this length cannot tell, and counts for nothing. A run that is not sound is made again.
+    `tell` hears of each run, `waiting` shows which one goes on, and so does the page of `following`.
 
     Raises:
         ConfigError: a command cannot be read, or something answers before it is started.
@@ -90,21 +99,21 @@ def take_turns(
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     drives = _RunsInTurn(folder, following or FollowedPage(None, Show()))
     notes = []
-    drives.now = "warm-up: base"
-    with waiting(drives.now):
-        warm = drives.once(turns["base"], "00-warm-up", "base")
+    warm, why_in_turns = _warmed_up(drives, turns, beside, tell, waiting)
+    steps, how = IN_TURNS, "in turns: base, head, head, base"
+    if beside is not None and not why_in_turns:
+        turns, steps, how = beside, SIDE_BY_SIDE, "side by side: base and head at the same time"
+    elif beside is not None:
+        notes.append(f"in turns, not side by side: {why_in_turns}")
     tell(f"warm-up: base {_told(warm)}")
     for said in cannot_tell(warm):
         tell(f"  {said}")
     unsound = 0
     for number in range(1, rounds + 1):
-        for position, side in enumerate(ORDER, start=4 * number - 3):
-            drives.now = f"round {number} of {rounds}: {side}"
-            with waiting(drives.now):
-                run = drives.until_sound(turns[side], f"{position:02}-{side}", side, tell)
+        drives.now = f"round {number} of {rounds}"
+        for side, run in drives.play(turns, steps, 4 * number - 3, tell, waiting):
             runs[side].append(run)
             unsound = unsound + 1 if run.unsound else 0
-            tell(f"round {number} of {rounds}: {side} {_told(run)}")
         if number not in looks and unsound < _MOST_UNSOUND:
             continue
         comparison = compare(runs["base"], runs["head"], looks.get(number, settings))
@@ -115,12 +124,42 @@ def take_turns(
         if over is not None:
             notes += [over] if over else []
             break
-    first = (
-        f"{number} of {rounds} rounds, in turns: base, head, head, base; looks in between are accounted for"
-    )
+    first = f"{number} of {rounds} rounds, {how}; looks in between are accounted for"
     notes += starts_later(turns["base"].ready_s, turns["head"].ready_s)
     told = replace(comparison, notes=(first, *notes, *comparison.notes))
     return ComparedRuns(told, (*runs["base"], *runs["head"]))
+
+
+def _warmed_up(
+    drives: _RunsInTurn,
+    turns: dict[str, Turn],
+    beside: dict[str, Turn] | None,
+    tell: Callable[[str], None],
+    waiting: Waiting,
+) -> tuple[MeasuredRun, str]:
+    """Base's run that counts for nothing, and why the sides are to take turns; "" where they need not."""
+    why = ""
+    if beside is not None:
+        drives.now = "warm-up: base and head"
+        with waiting(drives.now):
+            try:
+                made = drives.once(beside, {side: f"00-warm-up-{side}" for side in beside})
+                why = _why_not_beside(drives, made)
+            except TargetError as error:
+                why = error.problems[0].message
+        if not why:
+            return made["base"], ""
+        tell(f"  in turns, not side by side: {why}")
+    drives.now = "warm-up: base"
+    with waiting(drives.now):
+        return drives.once({"base": turns["base"]}, {"base": "00-warm-up"})["base"], why
+
+
+def _why_not_beside(drives: _RunsInTurn, made: dict[str, MeasuredRun]) -> str:
+    from loadproof.pipeline.side_by_side import why_not_at_once
+
+    unsound = [f"{side}: {run.unsound[0]}" for side, run in made.items() if run.unsound]
+    return unsound[0] if unsound else why_not_at_once(drives.files(made))
 
 
 def _check_sides(turns: dict[str, Turn], folder: Path) -> None:
@@ -208,7 +247,7 @@ def hopeless(comparison: Comparison, done: float) -> bool:
 
 
 class _RunsInTurn:
-    """Runs of both sides, one after the other, and the page that follows them."""
+    """Runs of both sides, step by step, and the page that follows them."""
 
     def __init__(self, folder: Path, following: FollowedPage) -> None:
         self._folder = folder
@@ -217,37 +256,65 @@ class _RunsInTurn:
         self.now = ""
         """Which turn it is."""
 
-    def until_sound(self, turn: Turn, name: str, side: str, tell: Callable[[str], None]) -> MeasuredRun:
-        """A run, made again while it is not sound; the last one counts, whatever it is.
+    def play(
+        self,
+        turns: dict[str, Turn],
+        steps: Sequence[Step],
+        position: int,
+        tell: Callable[[str], None],
+        waiting: Waiting,
+    ) -> Iterator[tuple[str, MeasuredRun]]:
+        """One round: the runs of each step, sound if they can be; `position` is the number of its first."""
+        of_round = self.now
+        for step in steps:
+            names = {side: f"{place:02}-{side}" for place, side in enumerate(step, position)}
+            position += len(step)
+            self.now = f"{of_round}: {' and '.join(step)}"
+            with waiting(self.now):
+                made = self.until_sound({side: turns[side] for side in step}, names, tell)
+            for side, run in made.items():
+                tell(f"{of_round}: {side} {_told(run)}")
+                yield side, run
+
+    def until_sound(
+        self, turns: dict[str, Turn], names: dict[str, str], tell: Callable[[str], None]
+    ) -> dict[str, MeasuredRun]:
+        """The runs of one step, made again while one is not sound; the last ones count, whatever they are.
 
         So is one whose service did not start, once it has: a port is free a moment later. Raises TargetError
         where it never does.
         """
-        started = side in {done for done, _ in self._done}
+        started = turns.keys() <= {done for done, _ in self._done}
         for number in range(1, _MOST_TRIES):
+            named = names if number == 1 else {side: f"{name}-{number}" for side, name in names.items()}
             try:
-                run = self.once(turn, name if number == 1 else f"{name}-{number}", side)
+                runs = self.once(turns, named)
             except TargetError as error:
                 if not started:
                     raise
                 why = error.problems[0].message
             else:
-                if not run.unsound:
-                    return self._over(side, run)
-                why = run.unsound[0]
+                unsound = [run.unsound[0] for run in runs.values() if run.unsound]
+                if not unsound:
+                    return self._over(runs)
+                why = unsound[0]
             tell(f"  made again: {why}")
-        return self._over(side, self.once(turn, f"{name}-{_MOST_TRIES}", side))
+        return self._over(self.once(turns, {side: f"{name}-{_MOST_TRIES}" for side, name in names.items()}))
 
-    def _over(self, side: str, run: MeasuredRun) -> MeasuredRun:
-        self._done.append((side, run))
+    def _over(self, runs: dict[str, MeasuredRun]) -> dict[str, MeasuredRun]:
+        self._done += runs.items()
         self._show(f"{self.now} is over")
-        return run
+        return runs
 
-    def once(self, turn: Turn, name: str, side: str) -> MeasuredRun:
-        """One run. Raises InterruptedTurnError when somebody ends it."""
+    def once(self, turns: dict[str, Turn], names: dict[str, str]) -> dict[str, MeasuredRun]:
+        """One run of each, at the same time. Raises InterruptedTurnError when somebody ends it."""
         self._following.turn()
         self._show(self.now)
-        return _drive_once(turn, self._folder, name, side, self._following)
+        return _drive_once(turns, self._folder, names, self._following)
+
+    def files(self, made: dict[str, MeasuredRun]) -> dict[str, Run]:
+        """The run files of these."""
+        return {side: read_run(self._folder / f"{run.label}.db") for side, run in made.items()}
 
     def _show(self, now: str) -> None:
         if self._following.is_wanted:
@@ -257,33 +324,53 @@ class _RunsInTurn:
             self._following.answer(now, "; ".join(last.values()), turns_picture(self._done))
 
 
-def _drive_once(turn: Turn, folder: Path, name: str, side: str, following: FollowedPage) -> MeasuredRun:
+def _drive_once(
+    turns: dict[str, Turn], folder: Path, names: dict[str, str], following: FollowedPage
+) -> dict[str, MeasuredRun]:
+    """Run each under its name; a page follows the last one that is started."""
     from loadproof.analysis.across_runs.measured import measured
-    from loadproof.runfile.reader import read_run
 
-    with _started(turn, folder, name, side):
-        check_targets(turn.plan)
-        path, live = folder / f"{name}.db", following.outputs()
-        engine = load_engine(turn.plan.engine)
-        report = drive(turn.plan, engine, path, View, live, observers=following.observers)
-    if report.outcome is Outcome.INTERRUPTED:
+    paths = {side: folder / f"{name}.db" for side, name in names.items()}
+    followed = [*turns][-1]
+    lives = {side: following.outputs() if side == followed else LiveOutputs() for side in turns}
+    heard = {side: following.observers if side == followed else () for side in turns}
+
+    def driven(side: str) -> Report:
+        plan = turns[side].plan
+        return drive(plan, load_engine(plan.engine), paths[side], View, lives[side], observers=heard[side])
+
+    with _started(turns, folder, names):
+        for turn in turns.values():
+            check_targets(turn.plan)
+        if len(turns) == 1:
+            reports = {followed: driven(followed)}
+        else:
+            from loadproof.pipeline.side_by_side import at_once
+
+            reports = at_once({side: (partial(driven, side), lives[side]) for side in turns})
+    if any(report.outcome is Outcome.INTERRUPTED for report in reports.values()):
         raise InterruptedTurnError
     # The commit of the scenario's folder is neither side's build.
-    return replace(measured(read_run(path)), commit=None, branch=None)
+    return {side: replace(measured(read_run(path)), commit=None, branch=None) for side, path in paths.items()}
 
 
 @contextlib.contextmanager
-def _started(turn: Turn, folder: Path, name: str, side: str) -> Iterator[None]:
-    if turn.start is None or turn.ready is None:
-        yield
-        return
-    refuses = refuses_of(turn.plan)
-    if answers(turn.ready, refuses):
-        hint = "stop what runs there: it would be measured instead of the service that is started"
-        raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
-    folder.mkdir(parents=True, exist_ok=True)
-    with StartedService(turn.start, folder / f"{name}.log", f"--{side}-start") as service:
-        turn.ready_s.append(service.wait_until_ready(turn.ready, turn.ready_timeout_s, refuses))
+def _started(turns: dict[str, Turn], folder: Path, names: dict[str, str]) -> Iterator[None]:
+    """The services of all sides, each of which has answered."""
+    with contextlib.ExitStack() as services:
+        waited_for = []
+        for side, turn in turns.items():
+            if turn.start is None or turn.ready is None:
+                continue
+            refuses = refuses_of(turn.plan)
+            if answers(turn.ready, refuses):
+                hint = "stop what runs there: it would be measured instead of the service that is started"
+                raise ConfigError(Problem(f"something answers already at {turn.ready}", hint=hint))
+            folder.mkdir(parents=True, exist_ok=True)
+            service = StartedService(turn.start, folder / f"{names[side]}.log", f"--{side}-start")
+            waited_for.append((turn, services.enter_context(service), turn.ready, refuses))
+        for turn, started, ready, refuses in waited_for:
+            turn.ready_s.append(started.wait_until_ready(ready, turn.ready_timeout_s, refuses))
         yield
 
 

@@ -232,6 +232,9 @@ class AbRequest(LiveRequest, PlanRequest, ComparisonRequest):
     head_target: str | None = flag(None, "--head-target", says="URL of head, when it runs already.")
     ready: str | None = flag(None, "--ready", says="URL to wait for after a start; by default the target.")
     ready_timeout: str = flag("60s", "--ready-timeout", says="How long to wait for it.")
+    in_turns: bool = flag(
+        False, "--in-turns", reads=bool, says="Load one build after the other, never both at the same time."
+    )
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class StartedService:
         self._log = log
         self._where = where
         self._process: subprocess.Popen[bytes] | None = None
+        self._began_s = 0.0
 
     def check(self) -> None:
         """Raises ConfigError when there is no such program."""
@@ -50,6 +51,7 @@ class StartedService:
             raise ConfigError(Problem(f"there is no program '{self._argv[0]}'", self._where))
 
     def __enter__(self) -> Self:
+        self._began_s = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), *self._argv],
@@ -80,24 +82,23 @@ class StartedService:
     def wait_until_ready(
         self, url: str, timeout_s: float, refuses: Refuses = lambda _address, _host: ""
     ) -> float:
-        """How many seconds it took until `url` answered with a status below 500.
+        """How many seconds after its start `url` answered with a status below 500.
 
         Raises:
             TargetError: that never happened.
         """
-        began_s = time.monotonic()
         while not answers(url, refuses):
             if self._process is None or self._process.poll() is not None:
                 raise TargetError(
                     Problem(f"the service ended before it was ready{self._said()}", self._where)
                 )
-            if time.monotonic() - began_s > timeout_s:
+            if time.monotonic() - self._began_s > timeout_s:
                 message = (
                     f"the service did not answer at {redact_url(url)} within {timeout_s:g} s{self._said()}"
                 )
                 raise TargetError(Problem(message, self._where, "--ready-timeout gives it longer"))
             time.sleep(_POLL_S)
-        return time.monotonic() - began_s
+        return time.monotonic() - self._began_s
 
     def _said(self) -> str:
         with contextlib.suppress(OSError):

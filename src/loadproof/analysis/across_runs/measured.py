@@ -133,6 +133,8 @@ class MeasuredRun:
     """The one of them that says that most requests failed: no proof of a speed, and one of failures."""
     limits: tuple[str, ...] = ()
     """What this source cannot support, a sentence each."""
+    watched: tuple[tuple[str, str], ...] = ()
+    """The name of each monitor, and what it watches."""
 
     def endpoint(self, name: str) -> MeasuredEndpoint | None:
         """The endpoint of that name; None when the run has none."""
@@ -209,6 +211,10 @@ def measured(run: Run, window: Window | None = None) -> MeasuredRun:
         window=tuple(sorted(window.seconds)),
         invalid=tuple(dict.fromkeys(finding.sentence for finding in invalid)),
         failing=_failing(invalid, total),
+        watched=tuple(
+            (one["name"], json.dumps(one["settings"], sort_keys=True))
+            for one in run.facts.get("monitors") or ()
+        ),
     )
 
 

@@ -23,7 +23,13 @@ from loadproof.analysis.compare.comparison import Change, Comparison, Distributi
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall, wide_enough
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_quantities
-from loadproof.analysis.compare.noise import turns, usable, wild_note, wild_run
+from loadproof.analysis.compare.noise import (
+    side_by_side,
+    turns,
+    usable,
+    wild_note,
+    wild_run,
+)
 from loadproof.analysis.compare.percent import interval_text
 from loadproof.analysis.compare.quantities import LATENCIES, quantities
 from loadproof.analysis.compare.relative import relative_quantities
@@ -74,7 +80,8 @@ def compare(
         if not sound and run.unsound
     ]
     # A side without a sound run is still shown, under its verdict that it proves nothing.
-    sides = (only_failures(sound_base or base), only_failures(sound_head or head))
+    left, right, shared = side_by_side(only_failures(sound_base or base), only_failures(sound_head or head))
+    sides, notes = (left, right), [*notes, *shared]
     failed = more_failed(base, sides[1])
     meant = settings.accepted_changes
     found = rows_to_be(*sides, meant)
@@ -85,7 +92,7 @@ def compare(
         return whole
     name, place, times = wild
     odd = answering(sides[name == "head"])[place]
-    base, head = ([run for run in side if run is not odd] for side in sides)
+    base, head, _ = side_by_side(*([run for run in side if run is not odd] for side in sides))
     note = wild_note(odd.label, times, str(whole.change))
     without = rows_to_be(base, head, meant)
     return _compared((base, head), without, settings, labels, unsound, [*notes, note], failed)

@@ -53,6 +53,19 @@ class Estimate:
         return self.difference - reach, self.difference + reach
 
 
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Stretches of time in each of which both sides had as many runs."""
+
+    number: int
+    runs: int
+    """Of a side, in all of them."""
+
+    def hold(self, base: Values, head: Values) -> bool:
+        """Whether each run has its value, and two blocks or more runs tell how much values differ."""
+        return base.size == head.size == self.runs >= 2
+
+
 def welch(base: Values, head: Values, least: float = BUCKET_VARIANCE) -> Estimate:
     """Welch's t: two runs or more on each side, whose variances may differ (Welch 1947).
 
@@ -82,6 +95,7 @@ def blocked(base: Values, head: Values, blocks: int, least: float = BUCKET_VARIA
 
     The randomised block design (Box, Hunter and Hunter, "Statistics for Experimenters", chapter 4): within
     each block base and head have the same number of runs, and blocks have as nearly as many as they can.
+    With one run a side in each it is the paired t test.
     """
     difference = float(head.mean() - base.mean())
     squares = 0.0
@@ -95,11 +109,7 @@ def blocked(base: Values, head: Values, blocks: int, least: float = BUCKET_VARIA
     return Estimate(difference, float(np.sqrt(variance * 4 / number)), df, "blocks")
 
 
-def _in_blocks(base: Values, head: Values, blocks: int | None) -> bool:
-    return blocks is not None and base.size == head.size and base.size >= max(2 * blocks, 2)
-
-
-def moderated(pairs: Sequence[tuple[Values, Values]], blocks: int | None = None) -> list[Estimate]:
+def moderated(pairs: Sequence[tuple[Values, Values]], blocks: Blocks | None = None) -> list[Estimate]:
     """Many endpoints at once, each variance shrunk towards what all have in common.
 
     The moderated t of Smyth, "Linear models and empirical Bayes methods", SAGMB 2004, with prior degrees of
@@ -125,11 +135,11 @@ def compared(
     base: Values,
     head: Values,
     least: float = BUCKET_VARIANCE,
-    blocks: int | None = None,
+    blocks: Blocks | None = None,
 ) -> Estimate | None:
     """The estimate that so many runs allow; None when they allow none: one against fewer than five."""
-    if blocks is not None and _in_blocks(base, head, blocks):
-        return blocked(base, head, blocks, least)
+    if blocks is not None and blocks.hold(base, head):
+        return blocked(base, head, blocks.number, least)
     if min(base.size, head.size) >= 2:
         return welch(base, head, least)
     if head.size == 1 and base.size >= BASE_FOR_ONE:
@@ -149,10 +159,10 @@ class _Pooled:
     """Of the variance to that of the difference: 1/n + 1/m."""
 
 
-def _pooled(base: Values, head: Values, blocks: int | None) -> _Pooled:
+def _pooled(base: Values, head: Values, blocks: Blocks | None) -> _Pooled:
     scale = 1 / base.size + 1 / head.size
-    if blocks is not None and _in_blocks(base, head, blocks):
-        single = blocked(base, head, blocks)
+    if blocks is not None and blocks.hold(base, head):
+        single = blocked(base, head, blocks.number)
         return _Pooled(single.difference, single.error**2 / scale, single.df, scale)
     df = base.size + head.size - 2
     squares = float(((base - base.mean()) ** 2).sum() + ((head - head.mean()) ** 2).sum())

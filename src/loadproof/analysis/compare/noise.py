@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from loadproof.analysis.across_runs.measured import MeasuredRun
+from loadproof.analysis.compare.estimate import Blocks
 from loadproof.analysis.compare.mix import SAME_MIX
 from loadproof.analysis.compare.quantities import MEAN, Quantity
 from loadproof.units import format_percent
@@ -40,20 +42,56 @@ def usable(runs: Sequence[MeasuredRun], *, failing: bool = False) -> tuple[list[
     return sorted(kept.values(), key=lambda run: run.started_at_s or 0.0), notes
 
 
-def turns(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> int | None:
-    """In how many blocks of time the sides took turns, two runs of each at least; None if they did not.
+def turns(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> Blocks | None:
+    """The blocks of time in which the sides took turns, or ran side by side; None if they did neither.
 
-    Within a block whatever drifted meanwhile is the same for both sides. The runs are in order of time.
+    Within a block whatever drifted meanwhile is the same for both sides: two runs of each at least, where
+    they took turns, and one of each where these ran at the same time. The runs are in order of time.
     """
-    times = [[run.started_at_s for run in side if run.started_at_s is not None] for side in (base, head)]
     number = len(base)
+    times = [[run.started_at_s for run in side if run.started_at_s is not None] for side in (base, head)]
     if number < _LEAST_TURNS or not len(times[0]) == len(times[1]) == number == len(head):
         return None
-    blocks = number // 2
+    blocks = number if len(pairs(base, head)) == number else number // 2
     parts = [np.array_split(np.array(side), blocks) for side in times]
     spans = [(min(b[0], h[0]), max(b[-1], h[-1])) for b, h in zip(*parts, strict=True)]
     apart = all(before[1] < after[0] for before, after in pairwise(spans))
-    return blocks if apart else None
+    return Blocks(blocks, number) if apart else None
+
+
+def pairs(base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]) -> list[tuple[MeasuredRun, MeasuredRun]]:
+    """The runs that were loaded at the same time, for most of their time, in order of time."""
+    return [(own, other) for own in base for other in head if _together(own, other)]
+
+
+def _together(one: MeasuredRun, other: MeasuredRun) -> bool:
+    if one.started_at_s is None or other.started_at_s is None:
+        return False
+    apart_s = abs(one.started_at_s - other.started_at_s)
+    return 2 * apart_s < min(one.duration_s or 0.0, other.duration_s or 0.0)
+
+
+def side_by_side(
+    base: Sequence[MeasuredRun], head: Sequence[MeasuredRun]
+) -> tuple[list[MeasuredRun], list[MeasuredRun], list[str]]:
+    """Of sides that ran at the same time the pairs, without what tells of both; and a note of what that is.
+
+    A run is held against the one that ran beside it: where that one does not count, neither does this one.
+    What tells of both is the machine, and a database that both builds use. Other sides stay as they are.
+    """
+    found = pairs(base, head)
+    if len(found) < _LEAST_TURNS:
+        return [*base], [*head], []
+    watched = set.intersection(*(set(run.watched) for pair in found for run in pair))
+    shared = sorted(name for name, _ in watched)
+    of_both = tuple(f"{name}." for name in shared)
+
+    def alone(run: MeasuredRun) -> MeasuredRun:
+        return replace(run, series=tuple(one for one in run.series if not one.name.startswith(of_both)))
+
+    note = f"the builds ran side by side: what {' and '.join(shared)} tell is of both, and left out"
+    notes = [note] if shared else []
+    return [alone(own) for own, _ in found], [alone(other) for _, other in found], notes
 
 
 def wild_run(found: Sequence[Quantity], tolerance: float) -> tuple[str, int, float] | None:

@@ -11,7 +11,14 @@ import numpy as np
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow, FailOn
 from loadproof.analysis.compare.counts import counted, overdispersion, rate
-from loadproof.analysis.compare.estimate import BASE_FOR_ONE, MODERATED_FROM, Estimate, compared, moderated
+from loadproof.analysis.compare.estimate import (
+    BASE_FOR_ONE,
+    MODERATED_FROM,
+    Blocks,
+    Estimate,
+    compared,
+    moderated,
+)
 from loadproof.analysis.compare.families import false_discovery, familywise
 from loadproof.analysis.compare.gates import is_evidence
 from loadproof.analysis.compare.mix import SAME_MIX
@@ -68,7 +75,7 @@ def rows_of(
     found: Sequence[Quantity],
     wanted: Sequence[QuantityRole],
     settings: ComparisonSettings,
-    blocks: int | None,
+    blocks: Blocks | None,
     within: Mapping[tuple[str, str], tuple[float, float]],
 ) -> list[ComparisonRow]:
     """A row for each quantity, in order."""
@@ -97,7 +104,7 @@ def _bursts(found: Sequence[Quantity], statistic: str) -> float:
     return sum(one[0] for one in said) / df if df else 1.0
 
 
-def _estimated(quantity: Quantity, blocks: int | None, bursts: float) -> Estimate | None:
+def _estimated(quantity: Quantity, blocks: Blocks | None, bursts: float) -> Estimate | None:
     if quantity.missing:
         return None
     if quantity.counts is not None:  # they differ by chance, whatever moment they are of
@@ -105,7 +112,7 @@ def _estimated(quantity: Quantity, blocks: int | None, bursts: float) -> Estimat
     return compared(quantity.base, quantity.head, quantity.least, blocks)
 
 
-def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], blocks: int | None) -> None:
+def _moderate(found: Sequence[Quantity], estimates: list[Estimate | None], blocks: Blocks | None) -> None:
     """Let endpoints share what they say about how much runs differ, where there are enough of them."""
     for statistic in (*LATENCIES, MEAN, FASTEST):
         chosen = [

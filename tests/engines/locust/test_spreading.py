@@ -6,9 +6,10 @@ from argparse import Namespace
 from dataclasses import dataclass, field
 
 import gevent
+import gevent.event
 import pytest
 
-from loadproof.engines.locust.inside.spreading import WINDOW_S, share_per_s, start_evenly
+from loadproof.engines.locust.inside.spreading import WINDOW_S, Users, share_per_s, start_evenly
 
 
 @dataclass
@@ -108,3 +109,33 @@ def test_a_worker_starts_its_share(
     """Of the rate that the command line has for all of them; without a rate there is none."""
     options = Namespace(processes=processes, expect_workers=expected, spawn_rate=rate)
     assert share_per_s(options) == share
+
+
+class Buyer:
+    """A user."""
+
+
+class Reader:
+    """Another."""
+
+
+def test_users_are_counted_by_class_as_they_come_and_go() -> None:
+    """Those that end by themselves, that raise and that are killed, each once."""
+    users, ends = Users(), gevent.event.Event()
+
+    def play(user: object) -> None:
+        ends.wait()
+        if isinstance(user, Reader):
+            raise KeyError
+
+    kept = users.spawn(lambda _user: gevent.sleep(60), Buyer())
+    for kind in (Buyer, Buyer, Reader):
+        users.spawn(play, kind())
+    gevent.idle()
+    assert users.counts == {"Buyer": 3, "Reader": 1}
+    ends.set()
+    gevent.idle()
+    assert users.counts == {"Buyer": 1, "Reader": 0}
+    assert list(users) == [kept]
+    users.killone(kept)
+    assert users.counts == {"Buyer": 0, "Reader": 0}

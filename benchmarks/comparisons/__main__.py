@@ -15,7 +15,7 @@ there are. `--again` judges those whose run files were kept once more, and adds 
 `--keep` keeps the run files. `--resample N`, over the pairs of equal builds that are kept there, is N
 comparisons of base with itself: each draws its pairs in chance order and looks at them as `ab` does, so that
 hundreds of them need no hours; they share their runs, which a hundred real ones do not. And of each change N,
-of four of its pairs: what chance would have made of one look.
+of six of its pairs: what chance would have made of one look.
 """
 
 from __future__ import annotations

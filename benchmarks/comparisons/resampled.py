@@ -15,7 +15,7 @@ from loadproof.analysis.compare.comparison import Change as Said
 from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.noise import pairs
 from loadproof.analysis.compare.settings import ComparisonSettings
-from loadproof.pipeline.turns import ends_there
+from loadproof.pipeline.turns import MOST_ROUNDS, SIDE_BY_SIDE, ends_there
 from loadproof.runfile.reader import read_run
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from benchmarks.comparisons.shops import Change
     from loadproof.analysis.compare.comparison import Comparison
 
-ROUNDS = 6
-"""As `ab` has it."""
+ROUNDS = MOST_ROUNDS[SIDE_BY_SIDE]
 LOOKS = look_settings(ComparisonSettings(), ROUNDS)
+FIRST = min(LOOKS)
 Pair = tuple[MeasuredRun, MeasuredRun]
 """Base and head that ran at the same time."""
 
@@ -66,8 +66,8 @@ def same(random: np.random.Generator, known: list[Pair]) -> tuple[Comparison, in
 
 def is_found(random: np.random.Generator, change: Change, known: list[Pair]) -> bool:
     """Whether the first look would say it, had it been other pairs of the same builds."""
-    drawn = [known[number] for number in random.permutation(len(known))[:4]]
-    found = compare(*later(drawn), LOOKS[2])
+    drawn = [known[number] for number in random.permutation(len(known))[: 2 * FIRST]]
+    found = compare(*later(drawn), LOOKS[FIRST])
     proved = [{"subject": row.subject, "statistic": row.statistic} for row in found.proved(found.change)]
     return right(change, {"change": str(found.change), "sentence": found.sentence, "proved": proved})
 
@@ -78,7 +78,7 @@ def resampled(folder: Path, app: str, times: int) -> str:
     equal = kept(folder, app, SAME)
     said: Counter[str] = Counter()
     lines = []
-    for _ in range(times if len(equal) >= 4 else 0):
+    for _ in range(times if len(equal) >= 2 * FIRST else 0):
         found, rounds = same(random, equal)
         said[f"{found.change} after {rounds} rounds"] += 1
         if found.change in (Said.REGRESSED, Said.IMPROVED):
@@ -92,7 +92,7 @@ def resampled(folder: Path, app: str, times: int) -> str:
     ]
     for change in CHANGES:
         known = kept(folder, app, change)
-        if len(known) >= 4:
+        if len(known) >= 2 * FIRST:
             number = sum(is_found(random, change, known) for _ in range(times))
             lines.append(f"  {change.name}: {number} of {times}, drawn from {len(known)} pairs")
     return "\n".join(lines)

@@ -26,7 +26,7 @@ from loadproof.analysis.compare.looks import look_settings
 from loadproof.analysis.compare.settings import ComparisonSettings
 from loadproof.histogram import Histogram
 from loadproof.model import Unit
-from loadproof.pipeline.turns import ends_there
+from loadproof.pipeline.turns import IN_TURNS, MOST_ROUNDS, SIDE_BY_SIDE, ends_there
 from loadproof.runfile.histograms import Histograms
 
 if TYPE_CHECKING:
@@ -176,8 +176,7 @@ def _together(times_s: np.ndarray) -> TimesBySecond:
     return TimesBySecond(np.zeros(1, np.int64), Histograms.of([one]))
 
 
-ROUNDS = 6
-_LOOKS = look_settings(ComparisonSettings(), ROUNDS)
+ROUNDS = MOST_ROUNDS[IN_TURNS]
 
 
 def ab(
@@ -185,17 +184,17 @@ def ab(
 ) -> tuple[Comparison, int]:
     """What `loadproof ab` ends with, and after how many rounds; side by side where the noise says `apart`."""
     sides: dict[bool, list[MeasuredRun]] = {False: [], True: []}
-    shared = 0.0
-    for number in range(4 * ROUNDS):
+    shared, most = 0.0, ROUNDS if noise.apart is None else MOST_ROUNDS[SIDE_BY_SIDE]
+    for number in range(4 * most):
         is_head = "ABBA"[number % 4] == "B"
         own, moment = None, number
         if noise.apart is not None:
             shared = level_of(random, noise) if number % 2 == 0 else shared
             own, moment = shared + random.normal(0, noise.apart), number // 2
         sides[is_head].append(shop_run(random, moment, noise, change if is_head else None, app, own))
-    for rounds, look in _LOOKS.items():
+    for rounds, look in look_settings(ComparisonSettings(), most).items():
         found = compare(sides[False][: 2 * rounds], sides[True][: 2 * rounds], look)
-        if ends_there(found, rounds, ROUNDS) is not None:
+        if ends_there(found, rounds, most) is not None:
             break
     return found, rounds
 

@@ -12,7 +12,7 @@ from scipy import stats
 from loadproof.analysis.across_runs.measured import MeasuredRun, MeasuredSeries, TimesBySecond
 from loadproof.analysis.compare.compare import compare
 from loadproof.analysis.compare.comparison import Change, ComparisonRow
-from loadproof.analysis.compare.counts import CountEstimate, Counts, counted
+from loadproof.analysis.compare.counts import CountEstimate, Counts, Dispersion, counted, dispersion
 from loadproof.analysis.compare.quantities import LATE
 from loadproof.analysis.compare.sentences import where_it_is
 from loadproof.analysis.compare.work import CONNECTIONS
@@ -165,6 +165,40 @@ def test_keep_alive_that_is_lost_is_work(base: int, head: int, change: Change) -
     assert row.base == pytest.approx(base / 4000)
     if change is not Change.SAME:
         assert CONNECTIONS in found.sentence
+
+
+def test_a_stall_that_hits_both_at_once_makes_no_difference() -> None:
+    """Of runs side by side only how each pair splits counts: as even as chance makes it."""
+    stalls = [0, 40, 2, 60, 0, 30]
+    base, head = counts([2 + n // 2 for n in stalls]), counts([3 + n // 2 for n in stalls])
+    assert dispersion(base, head, paired=False).times > 10
+    assert dispersion(base, head, paired=True).times == 1.0
+    # One that hits one of the two does, and where a side has none its own runs tell.
+    assert dispersion(counts([2, 40, 2]), counts([2, 2, 40]), paired=True).times > 10
+    none = counts([0, 0, 0, 0])
+    for paired in (True, False):
+        assert dispersion(none, counts([0, 0, 12, 0]), paired=paired) == Dispersion(36.0, 3)
+
+
+def test_how_an_even_split_spreads_is_known() -> None:
+    """Binomial: Pearson's statistic of 20,000 pairs with stalls of both is its degrees of freedom."""
+    random = np.random.default_rng(5)
+    level = random.gamma(0.5, 8.0, 20_000)
+    sides = [counts(random.poisson(level * times).tolist()) for times in (1.0, 1.5)]
+    found = dispersion(*sides, paired=True)
+    assert found.statistic / found.df == pytest.approx(1.0, abs=0.03)
+    assert dispersion(*sides, paired=False).times > 3
+
+
+def test_what_all_endpoints_say_is_known_better() -> None:
+    """Their dispersion comes with its degrees of freedom: 12 runs of one endpoint alone know less."""
+    base, head = counts([0, 1, 0, 0, 1, 0]), counts([2, 3, 1, 2, 3, 2])
+    few, many = (counted(base, head, Dispersion(1.5 * df, df)) for df in (10, 60))
+    assert few is not None
+    assert many is not None
+    assert (few.df, many.df) == (10, 60)
+    assert few.head_events == many.head_events == pytest.approx(13 / 1.5)
+    assert many.p < few.p
 
 
 def test_connections_that_nobody_counted_are_no_row() -> None:

@@ -59,7 +59,7 @@ class Machine:
 
 
 def played(
-    monkeypatch: pytest.MonkeyPatch, machine: Machine, rounds: int = 6, **further: Any
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, rounds: int | None = 6, **further: Any
 ) -> tuple[Comparison, list[str]]:
     """The comparison, and what was told."""
     monkeypatch.setattr(turns, "_drive_once", machine.drive)
@@ -177,12 +177,12 @@ def test_what_can_be_up_at_once_is_loaded_at_once(monkeypatch: pytest.MonkeyPatc
     """The warm-up, too; each side is the first to start in half of the pairs, and files are named alike."""
     monkeypatch.setattr(turns, "_why_not_beside", lambda *_: "")
     machine = Machine(slower=1.5)
-    found, told = played(monkeypatch, machine, beside=BESIDE)
-    assert machine.steps == [("base", "head"), *[("base", "head"), ("head", "base")] * 2]
+    found, told = played(monkeypatch, machine, None, beside=BESIDE)
+    assert machine.steps == [("base", "head"), *[("base", "head"), ("head", "base")] * 3]
     assert machine.driven[:6] == [
         "00-warm-up-base", "00-warm-up-head", "01-base", "02-head", "03-head", "04-base",
     ]  # fmt: skip
-    assert found.notes[0].startswith("2 of 6 rounds, side by side: base and head at the same time")
+    assert found.notes[0].startswith("3 of 8 rounds, side by side: base and head at the same time")
     assert (found.change, told[0][:18]) == (Change.REGRESSED, "warm-up: base p95 ")
 
 
@@ -196,7 +196,7 @@ def test_what_does_not_go_well_at_once_takes_turns(monkeypatch: pytest.MonkeyPat
     else:
         why = "the service ended before it was ready: no port"
         machine.refuses = lambda name: name == "00-warm-up-head"
-    found, told = played(monkeypatch, machine, beside=BESIDE)
+    found, told = played(monkeypatch, machine, None, beside=BESIDE)
     assert machine.steps == [("base", "head"), ("base",), *[("base",), ("head",), ("head",), ("base",)] * 2]
     assert f"  in turns, not side by side: {why}" in told
     assert found.notes[0].startswith("2 of 6 rounds, in turns: base, head, head, base")

@@ -41,8 +41,11 @@ _FIXED: Final = "Both builds get the same load, as it was planned."
 def command(
     request: AbRequest,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, max=50, help="Rounds at most; each is two runs of each build.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            "--rounds", min=1, max=50, help="Rounds at most, of two runs of each build; 8, or 6 in turns."
+        ),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the runs go; by default below .loadproof/ab/.")
     ] = None,

@@ -38,6 +38,8 @@ IN_TURNS: Final[tuple[Step, ...]] = (("base",), ("head",), ("head",), ("base",))
 """One round: a drift of the environment adds as much to one side as to the other."""
 SIDE_BY_SIDE: Final[tuple[Step, ...]] = (("base", "head"), ("head", "base"))
 """One round of as many runs: what the machine does meanwhile it does to both."""
+MOST_ROUNDS: Final = {IN_TURNS: 6, SIDE_BY_SIDE: 8}
+"""Where nobody says: a round side by side takes half as long."""
 
 _MOST_TRIES: Final = 3
 _MOST_UNSOUND: Final = 3
@@ -71,7 +73,7 @@ class Turn:
 
 def take_turns(
     turns: dict[str, Turn],
-    rounds: int,
+    most_rounds: int | None,
     settings: ComparisonSettings,
     folder: Path,
     tell: Callable[[str], None],
@@ -79,12 +81,13 @@ def take_turns(
     following: FollowedPage | None = None,
     beside: dict[str, Turn] | None = None,
 ) -> ComparedRuns:
-    """Rounds until a look settles it, more cannot, or `rounds` are over; all run files are in `folder`.
+    """Rounds until a look settles it, more cannot, or `most_rounds` are over; all run files are in `folder`.
 
-    `beside`: the sides with addresses of their own, to be loaded at the same time where that goes well once.
-    One run of base (of both, where they run side by side) goes before: it warms what both sides share, shows
-    what runs of this length cannot tell, and counts for nothing. A run that is not sound is made again.
-    `tell` hears of each run, `waiting` shows which one goes on, and so does the page of `following`.
+    `most_rounds`: None takes MOST_ROUNDS. `beside`: the sides with addresses of their own, to be loaded at
+    the same time where that goes well once. One run of base (of both, where they run side by side) goes
+    before: it warms what both sides share, shows what runs of this length cannot tell, and counts for
+    nothing. A run that is not sound is made again. `tell` hears of each run, `waiting` shows which one goes
+    on, and so does the page of `following`.
 
     Raises:
         ConfigError: a command cannot be read, or something answers before it is started.
@@ -95,19 +98,17 @@ def take_turns(
     from loadproof.analysis.compare.looks import look_settings
 
     _check_sides(turns, folder)
-    looks = look_settings(settings, rounds)
     runs: dict[str, list[MeasuredRun]] = {"base": [], "head": []}
     drives = _RunsInTurn(folder, following or FollowedPage(None, Show()))
     notes = []
-    warm, why_in_turns = _warmed_up(drives, turns, beside, tell, waiting)
+    why_in_turns = _warm_up(drives, turns, beside, tell, waiting)
     steps, how = IN_TURNS, "in turns: base, head, head, base"
     if beside is not None and not why_in_turns:
         turns, steps, how = beside, SIDE_BY_SIDE, "side by side: base and head at the same time"
     elif beside is not None:
         notes.append(f"in turns, not side by side: {why_in_turns}")
-    tell(f"warm-up: base {_told(warm)}")
-    for said in cannot_tell(warm):
-        tell(f"  {said}")
+    rounds = most_rounds or MOST_ROUNDS[steps]
+    looks = look_settings(settings, rounds)
     unsound = 0
     for number in range(1, rounds + 1):
         drives.now = f"round {number} of {rounds}"
@@ -130,15 +131,15 @@ def take_turns(
     return ComparedRuns(told, (*runs["base"], *runs["head"]))
 
 
-def _warmed_up(
+def _warm_up(
     drives: _RunsInTurn,
     turns: dict[str, Turn],
     beside: dict[str, Turn] | None,
     tell: Callable[[str], None],
     waiting: Waiting,
-) -> tuple[MeasuredRun, str]:
-    """Base's run that counts for nothing, and why the sides are to take turns; "" where they need not."""
-    why = ""
+) -> str:
+    """Play what counts for nothing; why the sides are to take turns, "" where they need not."""
+    why, made = "", {}
     if beside is not None:
         drives.now = "warm-up: base and head"
         with waiting(drives.now):
@@ -147,12 +148,16 @@ def _warmed_up(
                 why = _why_not_beside(drives, made)
             except TargetError as error:
                 why = error.problems[0].message
-        if not why:
-            return made["base"], ""
-        tell(f"  in turns, not side by side: {why}")
-    drives.now = "warm-up: base"
-    with waiting(drives.now):
-        return drives.once({"base": turns["base"]}, {"base": "00-warm-up"})["base"], why
+        if why:
+            tell(f"  in turns, not side by side: {why}")
+    if beside is None or why:
+        drives.now = "warm-up: base"
+        with waiting(drives.now):
+            made = drives.once({"base": turns["base"]}, {"base": "00-warm-up"})
+    tell(f"warm-up: base {_told(made['base'])}")
+    for said in cannot_tell(made["base"]):
+        tell(f"  {said}")
+    return why
 
 
 def _why_not_beside(drives: _RunsInTurn, made: dict[str, MeasuredRun]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scipy import special
 
@@ -63,18 +63,43 @@ class CountEstimate(Estimate):
         return _logit(low) + odds, -_logit(rest) + odds
 
 
-def counted(base: Counts, head: Counts, least: float = 1.0) -> CountEstimate | None:
+@dataclass(frozen=True, slots=True)
+class Dispersion:
+    """Pearson's statistic of counts around what chance expects, and its degrees of freedom.
+
+    Their quotient is how many times the variance of chance runs have (McCullagh and Nelder, "Generalized
+    Linear Models", section 4.5).
+    """
+
+    statistic: float = 0.0
+    df: int = 0
+
+    @property
+    def times(self) -> float:
+        """How many times the variance of chance; 1 at least."""
+        return max(self.statistic / self.df, 1.0) if self.df else 1.0
+
+    def __add__(self, other: Dispersion) -> Dispersion:
+        return Dispersion(self.statistic + other.statistic, self.df + other.df)
+
+
+_NONE: Final = Dispersion()
+
+
+def counted(
+    base: Counts, head: Counts, others: Dispersion = _NONE, *, paired: bool = False
+) -> CountEstimate | None:
     """The estimate that so many runs allow; None when they allow none: one against fewer than five.
 
-    `least`: how many times the variance of chance runs have at least, as other endpoints of theirs say.
+    `others`: of all endpoints of these runs, which differ as much at least. `paired`: see `dispersion`.
     """
     fewer, more = sorted((base.events.size, head.events.size))
     if fewer < 1 or (fewer < 2 and more < BASE_FOR_ONE):
         return None
-    statistic, df = overdispersion(base, head)
-    times = max(statistic / df if df else 1.0, least, 1.0)
+    used = max(dispersion(base, head, paired=paired), others, key=lambda one: one.times)
+    times = used.times
     # Where runs differ no more than by chance that is known, and the degrees of freedom are a normal's.
-    known = MOST_DF if times <= 1 or not df else float(df)
+    known = MOST_DF if times <= 1 or not used.df else float(used.df)
     events = [float(side.events.sum()) / times for side in (base, head)]
     requests = [float(side.requests.sum()) for side in (base, head)]
     difference = math.log(rate(head) / rate(base))
@@ -88,19 +113,31 @@ def rate(side: Counts) -> float:
     return float((side.events.sum() + 0.5) / side.requests.sum())
 
 
-def overdispersion(base: Counts, head: Counts) -> tuple[float, int]:
-    """(Pearson's statistic of the runs around their side's rate, its degrees of freedom).
+def dispersion(base: Counts, head: Counts, *, paired: bool) -> Dispersion:
+    """Of the runs around their side's rate.
 
-    Their quotient is how many times the variance of chance the runs have (McCullagh and Nelder, "Generalized
-    Linear Models", section 4.5).
+    `paired`: runs that were loaded at the same time, side by side. There it is of how each pair's events fall
+    to the two, as what hit both at once makes no difference between them.
     """
-    statistic, df = 0.0, 0
+    if paired and base.events.size == head.events.size and base.events.sum() and head.events.sum():
+        return _of_splits(base, head)
+    found = Dispersion()
     for side in (base, head):
         if side.events.sum() and side.events.size > 1:
             expected = side.requests * (side.events.sum() / side.requests.sum())
-            statistic += float(((side.events - expected) ** 2 / expected).sum())
-            df += side.events.size - 1
-    return statistic, df
+            statistic = float(((side.events - expected) ** 2 / expected).sum())
+            found += Dispersion(statistic, side.events.size - 1)
+    return found
+
+
+def _of_splits(base: Counts, head: Counts) -> Dispersion:
+    expected = [side.requests * (side.events.sum() / side.requests.sum()) for side in (base, head)]
+    share = expected[1] / (expected[0] + expected[1])
+    events = base.events + head.events
+    some = events > 0
+    variance = (events * share * (1 - share))[some]
+    statistic = float(((head.events - events * share)[some] ** 2 / variance).sum())
+    return Dispersion(statistic, max(int(some.sum()) - 1, 0))
 
 
 def _logit(share: float) -> float:

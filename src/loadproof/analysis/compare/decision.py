@@ -18,7 +18,7 @@ from loadproof.model import Unit
 if TYPE_CHECKING:
     from loadproof.analysis.compare.settings import ComparisonSettings
 
-SUSPICIOUS: Final = 0.2
+SUSPICIOUS: Final = 0.1
 """An adjusted p-value below which a row that is worse by the tolerance is left open, not called equal."""
 SUSPICIOUS_ERRORS: Final = 0.1
 """The same of error rates, not adjusted."""

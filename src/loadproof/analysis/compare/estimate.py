@@ -61,6 +61,11 @@ class Blocks:
     runs: int
     """Of a side, in all of them."""
 
+    @property
+    def paired(self) -> bool:
+        """Whether each has one run of each side."""
+        return self.number == self.runs
+
     def hold(self, base: Values, head: Values) -> bool:
         """Whether each run has its value, and two blocks or more runs tell how much values differ."""
         return base.size == head.size == self.runs >= 2

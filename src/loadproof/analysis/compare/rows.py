@@ -10,7 +10,7 @@ import numpy as np
 
 from loadproof.analysis.across_runs.measured import ALL_REQUESTS
 from loadproof.analysis.compare.comparison import Change, ComparisonRow, FailOn
-from loadproof.analysis.compare.counts import counted, overdispersion, rate
+from loadproof.analysis.compare.counts import Dispersion, counted, dispersion, rate
 from loadproof.analysis.compare.estimate import (
     BASE_FOR_ONE,
     MODERATED_FROM,
@@ -79,8 +79,9 @@ def rows_of(
     within: Mapping[tuple[str, str], tuple[float, float]],
 ) -> list[ComparisonRow]:
     """A row for each quantity, in order."""
-    bursts = {statistic: _bursts(found, statistic) for statistic in (ERROR_RATE, LATE)}
-    estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic, 1.0)) for quantity in found]
+    paired = blocks is not None and blocks.paired
+    bursts = {statistic: _bursts(found, statistic, paired=paired) for statistic in (ERROR_RATE, LATE)}
+    estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic)) for quantity in found]
     _moderate(found, estimates, blocks)
     estimates = borne_out(found, estimates)
     adjusted = _adjusted(found, estimates, wanted, declared=bool(settings.gates))
@@ -93,22 +94,22 @@ def rows_of(
     ]
 
 
-def _bursts(found: Sequence[Quantity], statistic: str) -> float:
-    """How many times the variance of chance the endpoints' counts have together: a stall hits all of them."""
+def _bursts(found: Sequence[Quantity], statistic: str, *, paired: bool) -> Dispersion:
+    """By how much more than by chance the endpoints' counts differ together: a stall hits all of them."""
     said = [
-        overdispersion(*q.counts)
+        dispersion(*q.counts, paired=paired)
         for q in found
         if q.counts is not None and q.statistic == statistic and q.subject != ALL_REQUESTS and not q.missing
     ]
-    df = sum(one[1] for one in said)
-    return sum(one[0] for one in said) / df if df else 1.0
+    return sum(said, Dispersion())
 
 
-def _estimated(quantity: Quantity, blocks: Blocks | None, bursts: float) -> Estimate | None:
+def _estimated(quantity: Quantity, blocks: Blocks | None, bursts: Dispersion | None) -> Estimate | None:
     if quantity.missing:
         return None
-    if quantity.counts is not None:  # they differ by chance, whatever moment they are of
-        return counted(*quantity.counts, least=bursts)
+    if quantity.counts is not None:
+        paired = blocks is not None and blocks.paired
+        return counted(*quantity.counts, bursts or Dispersion(), paired=paired)
     return compared(quantity.base, quantity.head, quantity.least, blocks)
 
 

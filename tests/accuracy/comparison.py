@@ -292,7 +292,7 @@ CASES: tuple[Rate | Measure, ...] = (
     *(
         Rate(
             id=f"ab, a shop, equal builds, {noise}, settled",
-            claim="quiet, or side by side, they end as NO MEANINGFUL CHANGE within 6 rounds of 9 s",
+            claim="they end as NO MEANINGFUL CHANGE within 6 rounds of 9 s, 8 of them side by side",
             trial=partial(shop_says, noise=noise, build=None, change=Change.SAME),
             at_least=0.90,
             smoke=40,

@@ -67,7 +67,7 @@ def why_not_at_once(runs: Mapping[str, Run]) -> str:
     if both := went["base"] & went["head"]:
         host, port = min(both, key=str)
         return f"{host}:{port} got the load of both"
-    busy = max(_busy_together(list(runs.values())), 0.0)
+    busy = _busy_together(list(runs.values()))
     if busy > _MOST_BUSY:
         return f"both together use {format_percent(busy)} of this machine's processors"
     return ""

@@ -23,13 +23,7 @@ from loadproof.analysis.compare.comparison import Change, Comparison, Distributi
 from loadproof.analysis.compare.decision import in_order, may_be_worse, overall, wide_enough
 from loadproof.analysis.compare.gates import check_accepted, gate_set
 from loadproof.analysis.compare.mix import mix_quantities
-from loadproof.analysis.compare.noise import (
-    side_by_side,
-    turns,
-    usable,
-    wild_note,
-    wild_run,
-)
+from loadproof.analysis.compare.noise import side_by_side, turns, usable, wild_note, wild_run
 from loadproof.analysis.compare.percent import interval_text
 from loadproof.analysis.compare.quantities import LATENCIES, quantities
 from loadproof.analysis.compare.relative import relative_quantities

@@ -81,7 +81,10 @@ def rows_of(
     """A row for each quantity, in order."""
     paired = blocks is not None and blocks.paired
     bursts = {statistic: _bursts(found, statistic, paired=paired) for statistic in (ERROR_RATE, LATE)}
-    estimates = [_estimated(quantity, blocks, bursts.get(quantity.statistic)) for quantity in found]
+    estimates = [
+        _estimated(quantity, blocks, bursts.get(quantity.statistic, Dispersion()), paired=paired)
+        for quantity in found
+    ]
     _moderate(found, estimates, blocks)
     estimates = borne_out(found, estimates)
     adjusted = _adjusted(found, estimates, wanted, declared=bool(settings.gates))
@@ -104,12 +107,13 @@ def _bursts(found: Sequence[Quantity], statistic: str, *, paired: bool) -> Dispe
     return sum(said, Dispersion())
 
 
-def _estimated(quantity: Quantity, blocks: Blocks | None, bursts: Dispersion | None) -> Estimate | None:
+def _estimated(
+    quantity: Quantity, blocks: Blocks | None, bursts: Dispersion, *, paired: bool
+) -> Estimate | None:
     if quantity.missing:
         return None
     if quantity.counts is not None:
-        paired = blocks is not None and blocks.paired
-        return counted(*quantity.counts, bursts or Dispersion(), paired=paired)
+        return counted(*quantity.counts, bursts, paired=paired)
     return compared(quantity.base, quantity.head, quantity.least, blocks)
 
 

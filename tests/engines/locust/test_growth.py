@@ -23,7 +23,7 @@ def looks(busy_at: Callable[[float], float], seconds: int, planned: int) -> list
     for second in range(seconds):
         busy = busy_at(second + 0.5)
         waiting = busy > users
-        wanted = growth.wanted(second + 0.5, users, busy / users, planned, waiting=waiting)
+        wanted = growth.wanted(second + 0.5, users, round(busy), planned, waited=waiting, waiting=waiting)
         found.append((users, round(busy), growth.pressed or waiting))
         users = wanted
     return found
@@ -56,60 +56,79 @@ def test_a_pool_that_is_enough_grows_no_more(busy: float, planned: int, most: in
     assert not seconds[-1][2]
 
 
+def look(
+    growth: PoolGrowth, lasted_s: float, users: int, busy: int, planned: int = 500, *, waits: bool = False
+) -> int:
+    """One; arrivals waited where more are busy than there are users, and `waits`: they still do."""
+    return growth.wanted(lasted_s, users, busy, planned, waited=busy > users, waiting=waits)
+
+
 def test_a_pause_of_the_machine_makes_no_crowd() -> None:
     """Arrivals of a whole second waited, and are served at once: they come once."""
     growth = PoolGrowth()
-    assert growth.wanted(0.5, 500, 0.02, 500, waiting=False) == 500
-    after = growth.wanted(1.5, 500, 2.0, 500, waiting=False)
+    assert look(growth, 0.5, 500, 10) == 500
+    after = look(growth, 1.5, 500, 1_000)
     assert after == 1_500
-    assert growth.wanted(2.5, 1_500, 0.01, 500, waiting=False) == after
+    assert look(growth, 2.5, 1_500, 15) == after
 
 
 def test_arrivals_that_wait_are_served_at_once() -> None:
     """A step that nobody foresaw: twice as many users as arrivals need, as soon as it is seen."""
     growth = PoolGrowth()
-    assert growth.wanted(0.5, 5_000, 2.0, 500, waiting=True) == 20_000
+    assert look(growth, 0.5, 5_000, 10_000, waits=True) == 20_000
     assert growth.pressed
 
 
 def test_the_next_load_of_a_search_is_a_new_one() -> None:
     """It may begin before anybody has looked in between: 150 busy users of it came in half a second."""
     growth, alone = PoolGrowth(), PoolGrowth()
-    growth.wanted(11.5, 500, 0.1, 500, waiting=False)
-    wanted = growth.wanted(0.5, 500, 0.3, 500, waiting=False)
-    assert wanted == alone.wanted(0.5, 500, 0.3, 500, waiting=False) < 1_000
+    look(growth, 11.5, 500, 50)
+    wanted = look(growth, 0.5, 500, 150)
+    assert wanted == look(alone, 0.5, 500, 150) < 1_000
     assert growth.pressed == alone.pressed
 
 
 def test_what_was_told_before_the_begin_says_nothing_of_a_rate() -> None:
     """A worker's last report may be older than the load."""
     growth = PoolGrowth()
-    assert growth.wanted(-0.3, 500, 0.2, 500, waiting=False) == 500
+    assert look(growth, -0.3, 500, 100) == 500
     assert not growth.pressed
 
 
 def test_what_the_schedule_asks_for_ahead_comes_in_easy_steps() -> None:
     """A step to 8,000 arrivals a second is seen ten seconds before: a thousand users a second are enough."""
     growth = PoolGrowth()
-    assert growth.wanted(60.5, 500, 0.02, 8_000, waiting=False) == 1_500
+    assert look(growth, 60.5, 500, 10, 8_000) == 1_500
     assert not growth.pressed
+
+
+def test_users_that_a_worker_has_not_told_of_are_no_shortage() -> None:
+    """A master hears once a second how many users there are, and sooner how many are busy."""
+    growth = PoolGrowth()
+    wanted = [
+        growth.wanted(lasted_s, users, round(1_000 * lasted_s), 1_000, waited=False, waiting=False)
+        for lasted_s, users in ((0.5, 1_000), (1.5, 1_000), (2.5, 1_500))
+    ]
+    assert wanted == [2_250, 3_250, 4_250]
 
 
 def test_a_worker_whose_users_get_busy_is_heard_between_its_reports() -> None:
     """The peak since its report stays; whoever has no users any more counts for nothing but what it did."""
     now_s, alive = [10.0], {"one", "two"}
     pools = WorkerPools(lambda: now_s[0], lambda: alive)
-    whole = {"idle": 90, "waiting": 0, "users": 100, "peak": 0.8, "joined": 100}
-    pools.on_message(SimpleNamespace(node_id="one", data={"idle": 1, "waiting": 0, "users": 1, "peak": 0.0}))
+    whole = {"idle": 90, "waiting": 0, "users": 100, "busy": 80, "waited": False, "joined": 100}
+    none = {"idle": 1, "waiting": 0, "users": 1, "busy": 0, "waited": False}
+    pools.on_message(SimpleNamespace(node_id="one", data=none))
     assert (pools.sum("idle"), pools.told_s) == (0, 0.0)  # it has not reported yet: it may be another run's
     for name in ("one", "two"):
         pools.add_report(name, dict(whole))
-    assert (pools.sum("idle"), pools.utilisation(), pools.told_s) == (180, 0.8, 10.0)
+    assert (pools.sum("idle"), pools.most_busy(), pools.told_s) == (180, (160, False), 10.0)
     now_s[0] = 10.2
     busier = {"idle": 20, "waiting": 3, "users": 100}
-    pools.on_message(SimpleNamespace(node_id="one", data=busier | {"peak": 0.5}))
-    assert (pools.sum("idle"), pools.sum("waiting"), pools.utilisation()) == (110, 3, 0.8)
-    pools.on_message(SimpleNamespace(node_id="two", data=busier | {"peak": 1.1}))
-    assert (pools.utilisation(), pools.told_s, pools.sum_of_all("joined")) == (1.1, 10.2, 200)
+    pools.on_message(SimpleNamespace(node_id="one", data=busier | {"busy": 50, "waited": False}))
+    assert (pools.sum("idle"), pools.sum("waiting"), pools.most_busy()) == (110, 3, (160, False))
+    pools.on_message(SimpleNamespace(node_id="two", data=busier | {"busy": 110, "waited": True}))
+    pools.on_message(SimpleNamespace(node_id="two", data=busier | {"busy": 70, "waited": False}))
+    assert (pools.most_busy(), pools.told_s, pools.sum_of_all("joined")) == ((220, True), 10.2, 200)
     alive.discard("two")
-    assert (pools.utilisation(), pools.sum("users"), pools.sum_of_all("joined")) == (0.8, 100, 200)
+    assert (pools.most_busy(), pools.sum("users"), pools.sum_of_all("joined")) == ((80, False), 100, 200)

@@ -9,6 +9,7 @@ and is dropped when none did within LATE_LIMIT_S. Every arrival ends as started 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from heapq import merge
 from itertools import chain, takewhile
@@ -79,7 +80,7 @@ class ArrivalPool:
         self._groups: dict[type, Group] = {}
         self._homeless: deque[float] = deque()
         """Arrivals that came while there was no user at all."""
-        self._peak = 0.0
+        self._busy, self._waited = 0, False
         self._closed = False
         self.joined = 0
         """Users that came into the pool, their on_start over, since it was made."""
@@ -162,7 +163,8 @@ class ArrivalPool:
             member.hand.set(due_s)
         else:
             group.backlog.append(due_s)
-        self._peak = max(self._peak, group.utilisation)
+            self._waited = True
+        self._busy = max(self._busy, math.ceil(group.utilisation * self.users))
 
     def _choose(self) -> Group | None:
         """Smooth weighted round robin over the classes: exact shares, evenly mixed, nothing random."""
@@ -215,14 +217,23 @@ class ArrivalPool:
         """Arrivals that wait for a user."""
         return len(self._homeless) + sum(len(group.backlog) for group in self._groups.values())
 
-    def peak_utilisation(self) -> float:
-        """The greatest share of busy users in any class since the last call; above 1 when arrivals waited."""
-        peak, self._peak = self._peak, self.utilisation
-        return peak
+    def most_busy(self) -> tuple[int, bool]:
+        """Users that were busy at most since the last call, and whether arrivals waited meanwhile.
+
+        The busiest class counts for all of them, and an arrival that waits is one more.
+        """
+        found = self._busy, self._waited
+        self._busy, self._waited = self.busy, self.waiting > 0
+        return found
+
+    @property
+    def busy(self) -> int:
+        """The same now."""
+        return math.ceil(self.utilisation * self.users)
 
     @property
     def utilisation(self) -> float:
-        """The same now."""
+        """The share of busy users in the busiest class, now; above 1 when arrivals wait."""
         return max((group.utilisation for group in self._groups.values()), default=0.0)
 
     def rows(self, *, everything: bool = False) -> list[ArrivalRow]:

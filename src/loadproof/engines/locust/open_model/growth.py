@@ -32,16 +32,17 @@ class PoolGrowth:
         self.pressed = False
         """Whether new users should start at once, as the last look has it."""
 
-    def wanted(self, lasted_s: float, users: int, share: float, planned: int, *, waiting: bool) -> int:
+    def wanted(
+        self, lasted_s: float, users: int, busy: int, planned: int, *, waited: bool, waiting: bool
+    ) -> int:
         """Users that should be there within a second, never less than there are.
 
-        `lasted_s` is how long the load has lasted, by what was told last (below 0: before its begin), `share`
-        how many of the `users` were busy at most since the last look (above 1: arrivals waited), `planned`
-        what the schedule itself asks for, and `waiting` whether arrivals wait now.
+        `lasted_s` is how long the load has lasted, by what was told last (below 0: before its begin), `busy`
+        how many of the `users` were busy at most since the last look (arrivals that `waited` meanwhile among
+        them), `planned` what the schedule itself asks for, and `waiting` whether arrivals wait now.
         """
         if lasted_s < self._looked_s:  # another load has begun since
             self._busy, self._looked_s = 0, 0.0
-        busy = math.ceil(users * share)
         more_per_s = 0.0
         if lasted_s > 0:
             more_per_s = max(0, busy - self._busy) / max(_LEAST_S, lasted_s - self._looked_s)
@@ -51,5 +52,5 @@ class PoolGrowth:
         if waiting:
             return max(users, ahead)
         # Arrivals that waited meanwhile, since the machine paused, come once.
-        soon = busy + math.ceil(_AHEAD_S * more_per_s) if share <= 1.0 else busy
+        soon = busy + math.ceil(_AHEAD_S * more_per_s) if not waited else busy
         return max(users, soon, min(ahead, users + _EASY_STEP))

@@ -277,8 +277,11 @@ class OpenModel:
         now_s = self._clock()
         seen_s = self._workers.told_s if self._leads_workers else now_s
         planned, waiting = self.users_at(now_s - self.begin_s), self._waiting() > 0
-        lasted_s, share = seen_s - self.begin_s, self._utilisation()
-        wanted = min(self.max_users, self._growth.wanted(lasted_s, now, share, planned, waiting=waiting))
+        busy, waited = self._most_busy()
+        wanted = self._growth.wanted(
+            seen_s - self.begin_s, now, busy, planned, waited=waited, waiting=waiting
+        )
+        wanted = min(self.max_users, wanted)
         return self._as_fast_as_answered(now, wanted)
 
     def _as_fast_as_answered(self, now: int, wanted: int) -> int:
@@ -311,9 +314,11 @@ class OpenModel:
 
     def report(self, *, final: bool = False) -> dict[str, Any]:
         """A worker's part of Locust's report to the master."""
+        busy, waited = self._pool.most_busy()
         return state_of(self._pool) | {
             "rows": self._pool.rows(everything=final),
-            "peak": self._pool.peak_utilisation(),
+            "busy": busy,
+            "waited": waited,
             "joined": self._pool.joined,
             "never_due": self._never_due,
         }
@@ -361,6 +366,6 @@ class OpenModel:
     def _waiting(self) -> int:
         return self._workers.sum("waiting") if self._leads_workers else self._pool.waiting
 
-    def _utilisation(self) -> float:
+    def _most_busy(self) -> tuple[int, bool]:
         """At most since the last look."""
-        return self._workers.utilisation() if self._leads_workers else self._pool.peak_utilisation()
+        return self._workers.most_busy() if self._leads_workers else self._pool.most_busy()

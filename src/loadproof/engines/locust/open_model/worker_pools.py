@@ -24,7 +24,10 @@ _MANY: Final = 0.25
 
 def state_of(pool: ArrivalPool) -> dict[str, Any]:
     """The users of a worker's pool, and how many of them are busy now."""
-    return {"idle": pool.idle, "waiting": pool.waiting, "users": pool.users, "peak": pool.utilisation}
+    waiting = pool.waiting
+    return {
+        "idle": pool.idle, "waiting": waiting, "users": pool.users, "busy": pool.busy, "waited": waiting > 0,
+    }  # fmt: skip
 
 
 def tell_for_ever(runner: Any, pool: ArrivalPool) -> None:
@@ -51,11 +54,11 @@ class WorkerPools:
         self.told_s = self._clock()
 
     def on_message(self, msg: Any, **_: Any) -> None:
-        """What came between two: the peak stays that since the last report."""
+        """What came between two: the most stays that since the last report."""
         known = self._states.get(msg.node_id)
         if known is not None:
-            peak = max(known["peak"], msg.data["peak"])
-            self.add_report(msg.node_id, {**known, **msg.data, "peak": peak})
+            most = {name: max(known[name], msg.data[name]) for name in ("busy", "waited")}
+            self.add_report(msg.node_id, {**known, **msg.data, **most})
 
     def sum(self, name: str) -> int:
         """Of all workers that have users."""
@@ -65,9 +68,12 @@ class WorkerPools:
         """Those included that are gone."""
         return sum(int(state.get(name, 0)) for state in self._states.values())
 
-    def utilisation(self) -> float:
-        """Of the busiest one, at most since its last report."""
-        return max((float(state["peak"]) for state in self._of_alive()), default=0.0)
+    def most_busy(self) -> tuple[int, bool]:
+        """At most since each one's last report, as if all were as busy as the busiest: new users are spread
+        evenly over them."""
+        alive = list(self._of_alive())
+        busiest = max((int(state["busy"]) for state in alive), default=0)
+        return busiest * len(alive), any(state["waited"] for state in alive)
 
     def _of_alive(self) -> Iterator[dict[str, Any]]:
         alive = self._alive()

@@ -182,6 +182,7 @@ SEAMS = (
     Seam(Feature.SPREADING, "locust.runners:Runner", "user_greenlets"),
     Seam(Feature.SPREADING, "locust.runners:Runner", "user_classes_count"),
     Seam(Feature.SPREADING, "locust:User", "start", ("self", "group")),
+    Seam(Feature.SPREADING, "locust.argument_parser", "default_args_dict", ()),
     Seam(Feature.STOPPING, "locust:User", "stop", ("self", "force")),
     Seam(Feature.STOPPING, "locust:User", "_state"),
     Seam(Feature.STOPPING, "locust:User", "_group"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from locust import argument_parser
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from loadproof.engines.locust.channel import Decoder, received
 from loadproof.engines.locust.machines.handshake import CLOCK, JOIN, OVER, clock_offset
+from loadproof.engines.locust.seams import Feature, known
 from loadproof.errors import ExitCode
 from loadproof.units import format_count
 
@@ -61,6 +64,8 @@ class WorkerSide:
     def attach(self, runner: Any) -> None:
         """Follow the runner that has connected."""
         self._runner = runner
+        if known(Feature.SPREADING):
+            _keep_arguments()
         if self._clock is None:
             return
         index = runner.worker_index + 1
@@ -155,3 +160,13 @@ class WorkerSide:
 
     def _is_cut_off(self) -> bool:
         return time.monotonic() - self._heard_s > CUT_OFF_S
+
+
+def _keep_arguments() -> None:
+    """Make Locust's command line once, and not at each order for users.
+
+    Locust makes it for each of its 56 options, to see whether that is the scenario's own: 122 ms in each
+    second of a ramp, in which nobody is answered.
+    """
+    argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
+    argument_parser.default_args_dict()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gevent.socket
+import psutil
 import pytest
 
-from loadproof.engines.locust.inside.connecting import _MOST, KEPT_S, Addresses, _connect_once
+from loadproof.engines.locust.inside.connecting import _MOST, KEPT_S, Addresses, _connect_once, make_room
 
 
 @dataclass
@@ -129,3 +133,14 @@ def test_a_connection_to_this_machine_does_not_wait_for_its_turn(monkeypatch: py
         with pytest.raises(ConnectionRefusedError):
             _connect_once(user, nobody.getsockname())
         assert waits == [user.fileno()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how large the table is")
+def test_the_table_of_open_files_has_its_whole_size_beforehand() -> None:
+    """It grows by doubling, while the process stands still; nothing stays open for it."""
+    status = Path("/proc/self/status")
+    before = psutil.Process().num_fds()
+    make_room()
+    (size,) = (int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("FDSize"))
+    assert size >= min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 16)
+    assert psutil.Process().num_fds() == before

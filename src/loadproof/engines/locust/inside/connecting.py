@@ -7,14 +7,21 @@ name that has several, as each would by an answer of its own.
 
 A socket is told once to connect. gevent tells it again to learn how that ended, and each time the guard below
 the programs is asked, while the process stands still.
+
+The table of a process's open files doubles when it is full, and the kernel lets a process with threads wait
+for it: 10 to 50 ms each time, in which nobody is answered. So it has its whole size before the load.
 """
 
 from __future__ import annotations
 
 import _socket
+import contextlib
+import fcntl
 import os
+import resource
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -24,6 +31,8 @@ from gevent import get_hub
 KEPT_S: Final = 1.0
 _MOST: Final = 256
 """Names that are kept; a scenario that goes to ever new hosts must not fill the memory."""
+_MOST_FILES: Final = 1 << 16
+"""Half a megabyte of the kernel's; where a million files may be open nobody opens a million."""
 
 
 def is_address(host: str, *families: socket.AddressFamily) -> bool:
@@ -114,6 +123,14 @@ def _is_connected(sock: Any) -> bool:
     except OSError:
         return False
     return True
+
+
+def make_room() -> None:
+    """Let the table of open files hold as many as this process may open."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    last = (_MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)) - 1
+    with Path(os.devnull).open() as file, contextlib.suppress(OSError):  # that one is open: there is room
+        os.close(fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, last))
 
 
 def install() -> None:

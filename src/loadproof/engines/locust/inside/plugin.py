@@ -25,7 +25,7 @@ from loadproof.clock import wall_clock
 from loadproof.engines.exemplars import Exemplars
 from loadproof.engines.locust import seams, session
 from loadproof.engines.locust.channel import encode
-from loadproof.engines.locust.inside import guard, spreading, steering, stopping
+from loadproof.engines.locust.inside import connecting, guard, spreading, steering, stopping
 from loadproof.engines.locust.inside.ending import leave_at_interrupt
 from loadproof.engines.locust.inside.garbage import Garbage
 from loadproof.engines.locust.inside.heartbeat import Heartbeat
@@ -134,6 +134,7 @@ class Plugin:
         self._runner, self._process = runner, os.getpid()  # Locust's own workers may be forks
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
+            connecting.make_room()
             garbage = Garbage(lambda: runner.user_count)
             garbage.begin()
             self._heartbeat.start(garbage.second)
@@ -195,7 +196,9 @@ class Plugin:
         self._outcome.attach(environment, runner)
         events.test_start.add_listener(lambda **_: self._outcome.ending.started())
         if self._far:
-            events.quit.add_listener(self._on_worker_quit)
+            events.quit.add_listener(
+                lambda **_: self._worker.end(self._recorder.recorded, self._in_flight.count)
+            )
             gevent.spawn(self._worker.hear, self._channel, self._refusals)
             gevent.signal_handler(signal.SIGINT, self._interrupt)
         else:
@@ -375,9 +378,6 @@ class Plugin:
         atexit.unregister(self._report)
         self._send({"t": "end", "recorded": recorded, "exit_code": exit_code})
         self._channel.shutdown(socket.SHUT_WR)
-
-    def _on_worker_quit(self, **_: Any) -> None:
-        self._worker.end(self._recorder.recorded, self._in_flight.count)
 
     def _interrupt(self) -> None:
         """SIGINT for Locust's main greenlet, which waits for it; Python would raise it in whichever runs.

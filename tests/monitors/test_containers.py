@@ -10,8 +10,8 @@ from loadproof.monitors.discovery import as_seen_from_here
 from loadproof.monitors.parts import containers
 from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.service import WatchedService
-from loadproof.monitors.parts.sockets import Link, ListeningSocket
 from loadproof.monitors.parts.table import ProcessTable
+from loadproof.sockets import Link, ListeningSocket
 
 if TYPE_CHECKING:
     from pathlib import Path

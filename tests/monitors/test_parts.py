@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadproof import sockets
 from loadproof.model import EventKind, Watch
-from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.part import program_name, tree_line, unique
 from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.readings.process import ProcessMonitor

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.monitors.parts import calls, sockets
+from loadproof import sockets
+from loadproof.monitors.parts import calls
 from loadproof.monitors.parts.part import Part, PartRole
 from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.readings.blocked import Blocked

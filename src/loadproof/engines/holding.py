@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
@@ -23,6 +23,7 @@ from loadproof.engines.supervised import CONNECTIONS, Supervised
 from loadproof.model import OPENED, Event, EventKind, Plan, Policy, Reading, Unit
 from loadproof.safety.below import PATTERN_LIMIT, AddressGate
 from loadproof.safety.hosts import as_address
+from loadproof.sockets import peers_of
 
 SECCOMP: Final = "seccomp"
 SOCKETS: Final = "sockets"
@@ -163,17 +164,11 @@ class SocketsLook:
     def refused(self) -> list[str]:
         """Why, of each connection that may not be; a process that ends meanwhile has none."""
         found = []
-        for process in self._tree():
-            try:
-                connections = process.net_connections("inet")
-            except psutil.Error:
-                continue
-            for connection in connections:
-                peer: Any = connection.raddr  # an empty tuple where there is none
-                address = as_address(peer.ip) if peer else None
-                why = self._gate.refuses(address.packed, peer.port) if address else ""
-                if why:
-                    found.append(f"{why} (port {peer.port}, seen in the sockets)")
+        for host, port in sorted(peers_of(process.pid for process in self._tree())):
+            address = as_address(host)
+            why = self._gate.refuses(address.packed, port) if address else ""
+            if why:
+                found.append(f"{why} (port {port}, seen in the sockets)")
         return found
 
     def _tree(self) -> list[psutil.Process]:

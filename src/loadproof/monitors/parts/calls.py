@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from loadproof.monitors.parts.sockets import ERROR, INET_BYTES, Link, ask, attributes, sock_diag
+from loadproof.sockets import ERROR, INET_BYTES, Link, ask, attributes, sock_diag
 
 _INFO: Final = 2
 _WITH_INFO: Final = 1 << (_INFO - 1)

@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from loadproof.monitors.parts import sockets
-from loadproof.monitors.parts.sockets import Link, ListeningSocket, Sockets
+from loadproof import sockets
 from loadproof.monitors.readings.cgroup import groups_of, members_of, sharing
+from loadproof.sockets import Link, ListeningSocket, Sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,9 @@ from typing import Final
 
 import psutil
 
+from loadproof import sockets
 from loadproof.monitors import MonitorError
-from loadproof.monitors.parts import containers, sockets
+from loadproof.monitors.parts import containers
 from loadproof.monitors.parts.table import ProcessTable
 
 _DOCKER_SOCKET = "/var/run/docker.sock"

@@ -17,12 +17,13 @@ from typing import Any, Final
 
 import psutil
 
+from loadproof import sockets
 from loadproof.monitors import MonitorError
-from loadproof.monitors.parts import containers, processes, sockets
+from loadproof.monitors.parts import containers, processes
 from loadproof.monitors.parts.pace import Pace
 from loadproof.monitors.parts.part import DATA_STORES, Part, PartRole, program_name, tree_line, unique
-from loadproof.monitors.parts.sockets import Link, Sockets
 from loadproof.monitors.parts.table import ProcessTable, Stat
+from loadproof.sockets import Link, Sockets
 
 _GLANCE_S: Final = 0.005
 _GLANCES_S: Final = 0.2

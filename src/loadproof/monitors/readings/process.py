@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import psutil
 
+from loadproof import sockets
 from loadproof.model import Event, EventKind, Reading, Unit, Watch
 from loadproof.model.values import known_whole, rows
 from loadproof.monitors import MonitorError, limits
-from loadproof.monitors.parts import sockets
 from loadproof.monitors.parts.part import Part
 from loadproof.monitors.parts.service import WatchedService
 from loadproof.monitors.parts.table import Stat

@@ -23,6 +23,8 @@ _REQUEST: Final = 0x1
 _DUMP: Final = 0x300
 _DONE, ERROR = 3, 2
 _ESTABLISHED, _LISTEN = 1, 10
+_WITH_PEER: Final = sum(1 << state for state in (_ESTABLISHED, 2, 3, 4, 5, 8, 9, 11))
+"""Of include/net/tcp_states.h all but those without a process (TIME_WAIT) or another end (LISTEN, CLOSE)."""
 _UNIX_NAME, _UNIX_PEER, _UNIX_QUEUE = 0, 2, 4
 _SHOW_NAME_PEER_QUEUE: Final = 0x1 | 0x4 | 0x10
 INET_BYTES: Final = 72
@@ -130,6 +132,27 @@ def inodes_of(pid: int) -> set[int] | None:
     return found
 
 
+def peers_of(pids: Iterable[int]) -> set[tuple[str, int]]:
+    """Address and port at the other end of the TCP and UDP sockets of these processes.
+
+    Those included that are being opened or closed. A process that has ended, or may not be looked at, has
+    none.
+    """
+    try:
+        with sock_diag(_TIMEOUT_S) as netlink:
+            others = {
+                _inode(message): (message[0], bytes(message[6:8]), bytes(message[24:40]))
+                for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP)
+                for family in (socket.AF_INET, socket.AF_INET6)
+                for message in _answers(netlink, _of_inet(family, protocol, _WITH_PEER))
+            }
+    except (OSError, AttributeError):
+        return {peer for pid in pids for peer in _peers_by_psutil(pid)}
+    own = {inode for pid in pids for inode in inodes_of(pid) or ()}
+    raw = {others[inode] for inode in own & others.keys()}
+    return {(_host(family, host), int.from_bytes(port)) for family, port, host in raw}
+
+
 def holders(keys: Iterable[int], pids: Iterable[int], has_inodes: bool) -> set[int]:
     """Which of `pids` hold one of these sockets."""
     wanted = set(keys)
@@ -178,12 +201,16 @@ def _by_netlink(states: int, more: int = 0) -> Sockets:
     with sock_diag(_TIMEOUT_S) as netlink:
         found = Sockets()
         for family in (socket.AF_INET, socket.AF_INET6):
-            request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, more, 0, states) + bytes(48)
-            for message in _answers(netlink, request):
+            for message in _answers(netlink, _of_inet(family, socket.IPPROTO_TCP, states, more)):
                 _take_inet(message, found)
         request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_PEER_QUEUE, 0, 0)
         _take_unix(list(_answers(netlink, request)), found)
         return found
+
+
+def _of_inet(family: int, protocol: int, states: int, more: int = 0) -> bytes:
+    """`struct inet_diag_req_v2`, for all sockets in these states."""
+    return struct.pack("=BBBBI", family, protocol, more, 0, states) + bytes(48)
 
 
 def _answers(netlink: socket.socket, request: bytes) -> Iterator[memoryview]:
@@ -219,8 +246,12 @@ def _take_inet(message: memoryview, found: Sockets) -> None:
 def _link(message: memoryview) -> Link:
     family = message[0]
     port, peer_port, host, peer_host = struct.unpack_from("!HH16s16s", message, 4)
+    return Link(_inode(message), _host(family, host), port, _host(family, peer_host), peer_port)
+
+
+def _inode(message: memoryview) -> int:
     (inode,) = struct.unpack_from("=I", message, 68)
-    return Link(inode, _host(family, host), port, _host(family, peer_host), peer_port)
+    return int(inode)
 
 
 def _host(family: int, raw: bytes) -> str:
@@ -276,3 +307,11 @@ def _by_psutil() -> Sockets:
         elif one.status == psutil.CONN_ESTABLISHED and one.raddr:
             found.links.append(Link(one.pid, one.laddr.ip, one.laddr.port, one.raddr.ip, one.raddr.port))
     return found
+
+
+def _peers_by_psutil(pid: int) -> list[tuple[str, int]]:
+    try:
+        found = psutil.Process(pid).net_connections("inet")
+    except psutil.Error:
+        return []
+    return [(one.raddr.ip, one.raddr.port) for one in found if one.raddr]

@@ -273,11 +273,30 @@ def test_whose_shape_drives_the_load_is_known_before_it(lab: Lab) -> None:
     assert lab.inspect(USER + SHAPE, "--print-stats", profile=stages).options.own_shape == ""
 
 
+LEAVES = """
+        def on_stop(self):
+            self.client.get("/logout")
+
+    def hold(until_s):
+        while time.perf_counter() < until_s:
+            pass
+
+    def stop_two(runner):
+        gevent.spawn(hold, time.perf_counter() + 0.3)
+        runner.stop_users({"Borrower": 2})
+
+    @events.test_start.add_listener
+    def started(environment, **_):
+        gevent.spawn_later(0.6, stop_two, environment.runner)
+"""
+"""Two users are stopped while the event loop stands still, until their waits are over, too."""
+
+
 def test_requests_of_on_stop_are_recorded(lab: Lab) -> None:
-    """What users still send when they are told to end is in the run, of as many as there were by then."""
-    text = USER + "\n        def on_stop(self):\n            self.client.get('/logout')\n"
+    """What users still send when they are told to end is in the run, also of one that wakes right then."""
+    text = "\n    import time\n    import gevent\n    from locust import events" + USER + LEAVES
     _, sink = lab.run(text, "-u", "3", "-r", "10", "-t", "1")
-    assert sink.requests["GET", "/logout"] == lab.stub.arrived["GET", "/logout"] > 0
+    assert sink.requests["GET", "/logout"] == lab.stub.arrived["GET", "/logout"] == 3
 
 
 def test_users_by_name(lab: Lab) -> None:

@@ -185,7 +185,6 @@ SEAMS = (
     Seam(Feature.SPREADING, "locust.argument_parser", "default_args_dict", ()),
     Seam(Feature.STOPPING, "locust:User", "stop", ("self", "force")),
     Seam(Feature.STOPPING, "locust:User", "_state"),
-    Seam(Feature.STOPPING, "locust:User", "_group"),
     Seam(Feature.STOPPING, "locust:User", "_greenlet"),
     Seam(Feature.STOPPING, "locust.runners", "Group"),
     Seam(Feature.STOPPING, "locust.runners:Runner", "stop_users", ("self", "user_classes_stop_count")),

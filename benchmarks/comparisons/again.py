@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.comparisons.resampled import ROUNDS
 from loadproof.analysis import compare as package
 from loadproof.analysis.across_runs.measured import measured
 from loadproof.analysis.compare.compare import compare
@@ -44,13 +43,15 @@ def again(folder: Path, line: Mapping[str, Any]) -> dict[str, Any]:
     UNFINISHED where it would not stop where the runs do: those that would follow were never made.
     """
     sides = {side: _counted(folder, side) for side in ("base", "head")}
-    for number, settings in look_settings(ComparisonSettings(), ROUNDS).items():
+    in_turns = ", in turns: " in line["notes"][0]
+    rounds = turns.MOST_ROUNDS[turns.IN_TURNS if in_turns else turns.SIDE_BY_SIDE]
+    for number, settings in look_settings(ComparisonSettings(), rounds).items():
         runs = {side: known[: 2 * number] for side, known in sides.items()}
         if min(len(known) for known in runs.values()) < 2 * number:
             sentence = f"it would go on, and there are {_runs_of(sides)} runs"
             return {**line, "method": method(), "change": "UNFINISHED", "sentence": sentence, "proved": []}
         found = compare(runs["base"], runs["head"], settings)
-        if turns.ends_there(found, number, ROUNDS) is not None:
+        if turns.ends_there(found, number, rounds) is not None:
             break
     proved = [row for row in found.rows if row.decides and row.change in (Change.REGRESSED, Change.IMPROVED)]
     made = 4 * number / _runs_of(sides)

@@ -17,7 +17,7 @@ from loadproof.model import Unit
 from tests.comparing.sides import endpoint, side
 
 if TYPE_CHECKING:
-    from loadproof.analysis.across_runs.measured import MeasuredRun
+    from loadproof.analysis.across_runs.measured import MeasuredEndpoint, MeasuredRun
 
 
 def test_a_p95_that_some_runs_bear_is_no_gate() -> None:
@@ -56,6 +56,31 @@ def test_runs_of_four_requests_prove_together_what_none_of_them_does() -> None:
     assert single.change is Change.SAME
     assert single.sentence.endswith("; of GET /2 there are too few requests to tell")
     assert any("no p50 of GET /2: fewer than 2 requests a run" in note for note in single.notes)
+
+
+def slow_now_and_then(runs: list[MeasuredRun], seed: int) -> list[MeasuredRun]:
+    """The runs, with means that differ by 10 % as chance has it, of answers of which a seventh are slow."""
+    random = np.random.default_rng(seed)
+
+    def with_mean(one: MeasuredEndpoint) -> MeasuredEndpoint:
+        return replace(one, mean_s=0.1 * float(np.exp(random.normal(0, 0.1))))
+
+    return [replace(run, endpoints=tuple(map(with_mean, run.endpoints))) for run in runs]
+
+
+def test_a_mean_need_not_settle_where_each_p95_has() -> None:
+    """It is told, and still decides where it is proved; without one endpoint's p95 equal takes the mean."""
+    base, head = (slow_now_and_then(side(name, 8, seed=seed), seed) for name, seed in (("a", 0), ("b", 1)))
+    found = compare(base, head)
+    assert found.change is Change.SAME
+    assert "over all requests (mean at one mix of all requests: none larger than " in found.sentence
+    few = [rare(slow_now_and_then(side(name, 8, endpoints=3, seed=n), n)) for n, name in enumerate("ab")]
+    assert compare(few[0], few[1]).change is Change.INCONCLUSIVE
+    slower = [
+        replace(run, endpoints=tuple(replace(one, mean_s=1.5 * (one.mean_s or 0)) for one in run.endpoints))
+        for run in head
+    ]
+    assert compare(base, slower).sentence.startswith("mean of GET /")
 
 
 def test_equal_says_what_the_endpoint_that_is_known_least_could_hide() -> None:

@@ -21,6 +21,7 @@ from loadproof.analysis.compare.quantities import (
 from loadproof.model import Unit
 
 SAME_MIX: Final = tuple(f"{statistic} at one mix" for statistic in ("p50", MEAN))
+MEAN_AT_ONE_MIX: Final = SAME_MIX[1]
 _MOST_OF_ALL: Final = 0.8
 """Share of the requests whose endpoints every run has; below, the rest could say something else."""
 

@@ -156,6 +156,9 @@ def _pointing(
 _POINTS: Final = 0.05
 
 
+_TIMES: Final = (*LATENCIES, MEAN, *SAME_MIX)
+
+
 def _same(comparison: Comparison) -> str:
     """How large a change could still hide, over all requests and on the endpoint that is known least."""
     must = settling(comparison.rows, declared=comparison.declared)
@@ -166,7 +169,7 @@ def _same(comparison: Comparison) -> str:
     known: dict[str, tuple[float, ComparisonRow]] = {}
     for row in comparison.rows:
         bound = harm_bound(row)
-        own = row.decides and row.statistic in (*LATENCIES, MEAN) and row not in must and row.base
+        own = row.decides and row.statistic in _TIMES and row not in must and row.base
         # Of an endpoint what is known best: a mean that hardly moved is not told by its p99.
         if own and bound is not None and bound < known.get(row.subject, (math.inf, row))[0]:
             known[row.subject] = bound, row

@@ -94,11 +94,12 @@ def settling(rows: Sequence[ComparisonRow], *, declared: bool) -> list[Compariso
     if declared:
         return gates
     gone = [row for row in gates if _unknown(row)]
-    told = (MEAN, MEAN_AT_ONE_MIX) if _tails_settled(rows) else ()
-    mixed = [row for row in gates if row.statistic in SAME_MIX and row.statistic not in told]
+    if _tails_settled(rows):
+        gates = [row for row in gates if row.statistic not in (MEAN, MEAN_AT_ONE_MIX)]
+    mixed = [row for row in gates if row.statistic in SAME_MIX]
     if mixed:
         return [*mixed, *(row for row in gone if row not in mixed)]
-    times = [row for row in gates if row.statistic in ("p50", MEAN) and row.statistic not in told]
+    times = [row for row in gates if row.statistic in ("p50", MEAN)]
     return [*(times or [row for row in gates if row.statistic in LATENCIES] or gates), *gone]
 
 
@@ -108,8 +109,9 @@ def _tails_settled(rows: Sequence[ComparisonRow]) -> bool:
     It would take hundreds of runs where a seventh of the answers take ten times as long as the others. It is
     compared all the same, and so is the share of late answers.
     """
-    known = {row.subject for row in rows if row.statistic == "p95" and row.change is Change.SAME}
-    return known >= {row.subject for row in rows if row.decides and row.statistic == MEAN} != set()
+    timed = {row.subject for row in rows if row.decides and row.statistic == MEAN}
+    equal = {row.subject for row in rows if row.statistic == "p95" and row.change is Change.SAME}
+    return bool(timed) and timed <= equal
 
 
 def open_rows(rows: Sequence[ComparisonRow], must: Sequence[ComparisonRow]) -> list[ComparisonRow]:

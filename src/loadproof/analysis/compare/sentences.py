@@ -154,8 +154,6 @@ def _pointing(
 
 
 _POINTS: Final = 0.05
-
-
 _TIMES: Final = (*LATENCIES, MEAN, *SAME_MIX)
 
 

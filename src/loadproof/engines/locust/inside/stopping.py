@@ -59,12 +59,13 @@ def install() -> None:
     def stopped(user: Any, force: bool = False) -> bool:
         if force or user._state != LOCUST_STATE_WAITING:
             return bool(stop(user, force))
-        ended: AsyncResult = AsyncResult()
+        ending: AsyncResult = AsyncResult()
         # Now, not a turn later: a user that has woken meanwhile would be killed in a request, or its on_stop.
-        gevent.get_hub().loop.run_callback(lambda: ended.set(_end_wait(user, stop)))
-        if ended.get():
+        gevent.get_hub().loop.run_callback(lambda: ending.set(_end_wait(user, stop)))
+        ended: bool = ending.get()
+        if ended:
             user._greenlet.join()
-        return bool(ended.get())
+        return ended
 
     User.stop = stopped  # type: ignore[method-assign, assignment]
 

@@ -52,5 +52,5 @@ class PoolGrowth:
         if waiting:
             return max(users, ahead)
         # Arrivals that waited meanwhile, since the machine paused, come once.
-        soon = busy + math.ceil(_AHEAD_S * more_per_s) if not waited else busy
+        soon = busy if waited else busy + math.ceil(_AHEAD_S * more_per_s)
         return max(users, soon, min(ahead, users + _EASY_STEP))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadproof.engines.locust.open_model.growth import PoolGrowth
+from loadproof.engines.locust.open_model.growth import PoolGrowth, until_the_end
 from loadproof.engines.locust.open_model.worker_pools import WorkerPools
 
 
@@ -61,6 +61,22 @@ def look(
 ) -> int:
     """One; arrivals waited where more are busy than there are users, and `waits`: they still do."""
     return growth.wanted(lasted_s, users, busy, planned, waited=busy > users, waiting=waits)
+
+
+@pytest.mark.parametrize("first_s", [0.05, 0.35, 0.5, 0.75, 0.95])
+@pytest.mark.parametrize("age_s", [0.0, 0.8])
+def test_the_last_second_has_users_though_nobody_looks_in_it(first_s: float, age_s: float) -> None:
+    """1,500 arrivals a second keep their users; looks come each second, and none in the last one."""
+    growth, users, ends_s = PoolGrowth(), 1_500, 10.0
+    now_s = first_s
+    while ends_s - now_s >= 1.0:
+        told_s = now_s - age_s
+        busy = round(1_500 * max(0.0, told_s))
+        ahead_s = until_the_end(told_s, now_s, ends_s)
+        wanted = growth.wanted(told_s, users, busy, 1_500, waited=False, waiting=False, ahead_s=ahead_s)
+        assert wanted - users <= 1_500 * 2.25
+        users, now_s = wanted, now_s + 1.01
+    assert 15_000 <= users <= 16_200
 
 
 def test_a_pause_of_the_machine_makes_no_crowd() -> None:

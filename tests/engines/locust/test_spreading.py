@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from argparse import Namespace
 from dataclasses import dataclass, field
 
@@ -84,12 +86,49 @@ def test_users_that_are_awaited_do_not_wait_for_their_turn() -> None:
     assert rest[-1] - 100.0 == pytest.approx(WINDOW_S, abs=0.01)
 
 
-def test_a_withdrawn_order_loses_nobody() -> None:
-    """Locust counts all users of an order as started: those not started yet start at once."""
+def test_a_withdrawn_order_starts_nobody_any_more() -> None:
+    """Its users at once would be a batch: tens of milliseconds in which nobody is answered."""
     course = Course(killed_after=3)
     with pytest.raises(gevent.GreenletExit):
         course.play({"A": 4, "B": 4})
-    assert sorted(name for _, name in course.starts) == ["A"] * 4 + ["B"] * 4
+    assert len(course.starts) == 3
+
+
+_REORDERED = """
+import locust.main
+import gevent
+from locust import User, constant, task
+from locust.env import Environment
+from loadproof.engines.locust.inside import spreading
+
+class Visitor(User):
+    wait_time = constant(60)
+
+    @task
+    def visit(self):
+        pass
+
+runner = Environment(user_classes=[Visitor]).create_local_runner()
+spreading.attach(runner, None)
+counts = []
+for users, wait_s in ((100, 0.3), (150, 0.3), (120, 1.5)):
+    runner.start(users, 100)
+    gevent.sleep(wait_s)
+    counts.append(runner.user_count)
+print(*counts)
+runner.quit()
+"""
+
+
+def test_what_a_withdrawn_order_left_is_part_of_the_next() -> None:
+    """Locust orders the difference between who is there and who should be."""
+    done = subprocess.run(
+        [sys.executable, "-c", _REORDERED], capture_output=True, text=True, timeout=60, check=True
+    )
+    first, second, last = map(int, done.stdout.split())
+    assert 0 < first < 100
+    assert first < second < 120
+    assert last == 120
 
 
 def test_nobody_to_start() -> None:

@@ -75,12 +75,14 @@ def attach(runner: Any, share_per_s: float | None, awaited: Callable[[], bool] =
         if rate_per_s:
             window_s = min(WINDOW_S, sum(user_classes_spawn_count.values()) / rate_per_s)
         spawn_users({})  # what Locust does beside starting users
-        return start_evenly(start_one, user_classes_spawn_count, window_s, awaited=awaited)
+        kinds = runner.user_classes_by_name
 
-    def start_one(name: str) -> Any:
-        user = runner.user_classes_by_name[name](runner.environment)
-        user.start(runner.user_greenlets)
-        return user
+        def start_one(name: str) -> Any:
+            user = kinds[name](runner.environment)
+            user.start(runner.user_greenlets)
+            return user
+
+        return start_evenly(start_one, user_classes_spawn_count, window_s, awaited=awaited)
 
     runner.start, runner.spawn_users = ordered, spread
     runner.user_greenlets = Users()
@@ -105,8 +107,8 @@ def start_evenly(
 ) -> list[Any]:
     """Start `counts` users of each class one by one within `window_s`, each by `start(name)`; returns them.
 
-    Whoever is late, or awaited, starts at once. When this greenlet is ended on the way the rest start at
-    once, too: Locust counts them as started.
+    Whoever is late, or awaited, starts at once. When this greenlet is ended on the way the rest do not start:
+    the order that comes then is for them, too, since Locust orders what is missing.
     """
     waiting = deque(_in_turns(counts))
     total = len(waiting)
@@ -121,14 +123,9 @@ def start_evenly(
         left_s = 0.0 if awaited() else begin + window_s * (total - len(waiting)) / total - now
         if left_s <= 0 and now - turn < together_s:
             continue
-        try:
-            sleep(max(0.0, left_s))
-            turn = clock()
-            together_s = min(_MOST_TOGETHER_S, max(_TOGETHER_S, turn - now - max(0.0, left_s)))
-        except gevent.GreenletExit:
-            for name in waiting:
-                start(name)
-            raise
+        sleep(max(0.0, left_s))
+        turn = clock()
+        together_s = min(_MOST_TOGETHER_S, max(_TOGETHER_S, turn - now - max(0.0, left_s)))
     return started
 
 

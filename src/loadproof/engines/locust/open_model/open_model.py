@@ -26,7 +26,7 @@ from loadproof.engines.locust.machines.shares import Shares, offsets_from
 from loadproof.engines.locust.open_model.arrival_shape import POLL_S, ArrivalShape
 from loadproof.engines.locust.open_model.arrivals import ArrivalPool, Dispenser
 from loadproof.engines.locust.open_model.by_hand import CHANGE, answer, cut_s, held_from, never_due
-from loadproof.engines.locust.open_model.growth import PoolGrowth
+from loadproof.engines.locust.open_model.growth import PoolGrowth, until_the_end
 from loadproof.engines.locust.open_model.schedule import Schedule
 from loadproof.engines.locust.open_model.worker_pools import POOL, WorkerPools, state_of, tell_for_ever
 from loadproof.engines.locust.rows import ArrivalRow
@@ -275,11 +275,12 @@ class OpenModel:
             return max(now, self.users_at(0.0))
         self._most_users = max(self._most_users, now)
         now_s = self._clock()
-        seen_s = self._workers.told_s if self._leads_workers else now_s
-        planned, waiting = self.users_at(now_s - self.begin_s), self._waiting() > 0
+        told_s = (self._workers.told_s if self._leads_workers else now_s) - self.begin_s
+        lasted_s, waiting = now_s - self.begin_s, self._waiting() > 0
         busy, waited = self._most_busy()
+        ahead_s = until_the_end(told_s, lasted_s, self.profile.duration_s)
         wanted = self._growth.wanted(
-            seen_s - self.begin_s, now, busy, planned, waited=waited, waiting=waiting
+            told_s, now, busy, self.users_at(lasted_s), waited=waited, waiting=waiting, ahead_s=ahead_s
         )
         wanted = min(self.max_users, wanted)
         return self._as_fast_as_answered(now, wanted)

@@ -158,7 +158,7 @@ def test_a_guard_that_cannot_be_put_up_starts_no_program(tmp_path: Path) -> None
     broken = tmp_path / "loadproof/safety/seccomp.py"
     broken.parent.mkdir(parents=True)
     broken.write_text("raise TypeError('no such thing')")
-    given = json.dumps({"fd": 2, "root": str(tmp_path), "brakes": False})
+    given = json.dumps({"fd": 2, "root": str(tmp_path), "brakes": False, "unasked": False})
     argv = [sys.executable, "-I", "-S", supervisor.__file__, "touch", str(tmp_path / "started")]
     done = subprocess.run(
         argv, env={supervisor.HOLD: given, "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
@@ -259,7 +259,7 @@ def test_a_name_server_is_asked_and_not_loaded(monkeypatch: pytest.MonkeyPatch) 
 def test_chromiums_look_for_ipv6_is_refused_and_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """It sends nothing; told, it would end the load of every browser script. Anything else there is told."""
     read, write = os.pipe()
-    guard = supervisor._KernelGuard(json.dumps({"fd": write, "root": "", "brakes": False}))
+    guard = supervisor._KernelGuard(json.dumps({"fd": write, "root": "", "brakes": False, "unasked": False}))
     guard._gate = AddressGate(Policy())
     told: list[str] = []
     monkeypatch.setattr(guard, "_tell_refused", lambda why, _pid: told.append(why))

@@ -46,12 +46,14 @@ class Supervised:
         *,
         env: Mapping[str, str],
         held: str = "",
+        unasked: bool = False,
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
         folder: Path | None = None,
         **streams: Any,
     ) -> None:
         """`held`: what the kernel asks about, CONNECTIONS or SENDS; "" for a program without the guard.
+        `unasked`: it connects without a question to what was allowed before (see safety/unasked.py).
 
         `folder`: a temporary one of the program's, which goes with it when Loadproof is killed.
 
@@ -63,7 +65,7 @@ class Supervised:
         if held:
             self.told, told = os.pipe()
             given = {name: value for name, value in given.items() if name.lower() not in PROXY_VARIABLES}
-            given[HOLD] = json.dumps({"fd": told, "root": _ROOT, "brakes": held == SENDS})
+            given[HOLD] = json.dumps({"fd": told, "root": _ROOT, "brakes": held == SENDS, "unasked": unasked})
             pass_fds = [*pass_fds, told]
         own = [] if folder is None else [f"{FOLDER}{folder}"]
         # Only this process holds the other end: the program ends when this process dies, or when nobody

@@ -123,19 +123,35 @@ class _KernelGuard:
         self._engine = 0
         self._waiting: list[tuple[float, Any]] = []
         self._opened: Any = None
+        self._unasked: Any = None
+        """Where it connects to without a question, if its program can."""
+        self._wants_unasked = bool(given["unasked"]) and not self.brakes
         self._opened_told: int | None = 0
+        self._asked_told: int | None = 0
+        """Those of them that were asked about."""
         self._opened_told_s = 0.0
         os.set_inheritable(self._told_to, False)
         sys.path.append(given["root"])
 
     def install(self) -> None:
         """For this thread, and what it starts."""
-        from loadproof.safety import seccomp
+        from loadproof.safety import seccomp, unasked
 
+        page = None
         try:
-            self.descriptor = seccomp.install(every_send=self.brakes)
+            if self._wants_unasked:
+                page = unasked.AllowedPage()
+        except OSError:
+            pass  # an older kernel: each connection is asked about
+        try:
+            place = None if page is None else page.place
+            self.descriptor = seccomp.install(every_send=self.brakes, unasked=place)
         except OSError as error:
             self._unheld = error.strerror or str(error)
+        else:
+            self._unasked = page
+            if page is not None:
+                page.give()
 
     def begin(self, pid: int) -> None:
         """The engine runs: import what its questions will need."""
@@ -157,15 +173,17 @@ class _KernelGuard:
         given = self._json.loads(line)
         policy = Policy.of(given["policy"])
         self._gate = self._below.AddressGate(policy, tuple(given["beside"]))
+        if self._unasked is not None:
+            self._unasked.clear()
         self._throttle = self._below.Throttle(policy) if self.brakes else None
-        self._seccomp = seccomp
+        self._listener = seccomp.Listener(self.descriptor)
         self._holds = seccomp.readable(self._engine)
         held = {"by": "seccomp"} if self._holds else {"by": "", "why": "its memory cannot be read"}
         self.tell({"t": "held", **held})
 
     def answer(self) -> bool:
         """Take one question; False when there will be none any more."""
-        question = self._seccomp.receive(self.descriptor)
+        question = self._listener.receive()
         if isinstance(question, bool):
             return question
         refused = self._holds and self._refuses(question)
@@ -178,8 +196,16 @@ class _KernelGuard:
         else:
             if not refused:
                 self._opened.take(question)
-            self._seccomp.reply(self.descriptor, question, refused=refused)
+                self._ask_no_more(question)
+            self._listener.reply(question, refused=refused)
         return True
+
+    def _ask_no_more(self, question: Any) -> None:
+        """About where this one goes, if it is a rule that lets it."""
+        if self._unasked is not None and self._holds and question.connects:
+            for wanted in question.destinations:
+                if wanted.packed:
+                    self._unasked.add(*wanted)
 
     def release(self) -> float | None:
         """Let go on what has waited long enough, and tell what was opened by now.
@@ -187,25 +213,34 @@ class _KernelGuard:
         Returns the seconds until there is more of it, None without any.
         """
         now_s = time.monotonic()
-        for due_s, question in self._waiting:
-            if due_s <= now_s:
-                self._opened.take(question)
-                self._seccomp.reply(self.descriptor, question, refused=False)
-        self._waiting = [one for one in self._waiting if one[0] > now_s]
-        due = [due_s - now_s for due_s, _ in self._waiting]
-        if self._opened is not None and self._opened.count != self._opened_told:
+        due = []
+        if self._waiting:
+            for due_s, question in self._waiting:
+                if due_s <= now_s:
+                    self._opened.take(question)
+                    self._listener.reply(question, refused=False)
+            self._waiting = [one for one in self._waiting if one[0] > now_s]
+            due = [due_s - now_s for due_s, _ in self._waiting]
+        silent = self._unasked is not None and self._unasked.used
+        if self._opened is not None and (silent or self._opened.count != self._asked_told):
             left_s = self._opened_told_s + _OPENED_EVERY_S - now_s
             if left_s <= 0:
                 self.tell_opened(now_s)
-            else:
-                due.append(left_s)
+                left_s = _OPENED_EVERY_S
+            due.append(left_s)
         return min(due, default=None)
 
     def tell_opened(self, now_s: float) -> None:
         """How many connections the engine has opened since its start."""
-        if self._opened is not None and self._opened.count != self._opened_told:
-            self._opened_told, self._opened_told_s = self._opened.count, now_s
-            self.tell({"t": "opened", "count": self._opened.count})
+        if self._opened is None:
+            return
+        count = self._asked_told = self._opened.count
+        self._opened_told_s = now_s
+        if count is not None and self._unasked is not None:
+            count += self._unasked.count()
+        if count != self._opened_told:
+            self._opened_told = count
+            self.tell({"t": "opened", "count": count})
 
     def _refuses(self, question: Any) -> bool:
         if question.destinations is None:
@@ -302,29 +337,36 @@ def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
     os.set_blocking(wakeup_write, False)
     signal.set_wakeup_fd(wakeup_write)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-    watched = [0, wakeup_read]
-    orders = b""
+    watched = select.poll()
+    for descriptor in (0, wakeup_read):
+        watched.register(descriptor, select.POLLIN)
+    orders, ended, orphaned, answers = b"", True, False, -1
     while True:
-        ended, status = os.waitpid(-1, os.WNOHANG)
-        if ended == pid:
-            return status, 0 not in watched
-        if ended:
-            continue  # something that a program of the engine had left behind
-        readable, _, _ = select.select(watched, [], [], None if hold is None else hold.release())
+        while ended:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child == pid:
+                return status, orphaned
+            ended = child != 0  # or something that a program of the engine had left behind
+        left_s = None if hold is None else hold.release()
+        readable = {at for at, _ in watched.poll(None if left_s is None else left_s * 1000)}
         if wakeup_read in readable:
             os.read(wakeup_read, 4096)
+            ended = True
         # First: rules that were given before a program asked hold for it.
         if 0 in readable:
             given = os.read(0, _ORDERS_BYTES)
             if not given:
-                watched.remove(0)
+                orphaned = True
+                watched.unregister(0)
                 _kill_group(pid)
             orders, rules = _obey(orders + given, pid)
             while rules and hold is not None:
                 hold.admit(rules.pop(0))  # one by one: for each somebody waits until it holds
-                watched += [hold.descriptor] if hold.descriptor not in (-1, *watched) else []
-        if hold is not None and hold.descriptor in readable and not hold.answer():
-            watched.remove(hold.descriptor)
+                if answers < 0 <= hold.descriptor:
+                    answers = hold.descriptor
+                    watched.register(answers, select.POLLIN)
+        if answers in readable and hold is not None and not hold.answer():
+            watched.unregister(answers)
 
 
 def _obey(orders: bytes, pid: int) -> tuple[bytes, list[bytes]]:

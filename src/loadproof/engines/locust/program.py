@@ -43,7 +43,8 @@ class Program:
         self.channel, theirs = socket.socketpair()
         with theirs:
             argv = [sys.executable, "-u", "-m", _CHILD, str(theirs.fileno())]
-            self.child = Supervised(argv, env=env, held=held, pass_fds=[theirs.fileno()])
+            passed = [theirs.fileno()]
+            self.child = Supervised(argv, env=env, held=held, unasked=True, pass_fds=passed)
         # A program that is forgotten before it ran leaves no process behind.
         self._end = weakref.finalize(self, _end, self.child, self.channel)
 

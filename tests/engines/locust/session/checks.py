@@ -38,6 +38,10 @@ from tests.engines.locust.session.checks_connections import (
     streams_are_told_when_nobody_holds_them,
     tls_goes_on_with_its_session,
 )
+from tests.engines.locust.session.checks_opening import (
+    connections_fail_as_with_the_other_clients,
+    what_opens_connections_may_be_replaced,
+)
 from tests.engines.locust.session.checks_statistics import (
     a_master_takes_each_report_once,
     an_entry_of_ones_own_takes_others,
@@ -279,6 +283,7 @@ CHECKS = (
     *(a_loop_that_counts_no_turns_asks_again, raw_bodies_are_measured),
     *(streams_are_told_when_nobody_holds_them, an_abandoned_stream_is_told),
     *(events_are_told_as_fired, tls_goes_on_with_its_session, strangers_keep_their_descriptor),
+    *(connections_fail_as_with_the_other_clients, what_opens_connections_may_be_replaced),
 )
 
 

@@ -34,6 +34,7 @@ _ROOT = Path(__file__).parents[4]
         *("a_loop_that_counts_no_turns_asks_again", "raw_bodies_are_measured"),
         *("streams_are_told_when_nobody_holds_them", "an_abandoned_stream_is_told"),
         *("events_are_told_as_fired", "tls_goes_on_with_its_session", "strangers_keep_their_descriptor"),
+        *("connections_fail_as_with_the_other_clients", "what_opens_connections_may_be_replaced"),
     ],
 )
 def test_the_check_holds(name: str) -> None:

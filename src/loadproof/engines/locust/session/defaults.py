@@ -127,6 +127,8 @@ def touched(attributes: dict[str, Any]) -> str:
 
 def split_base_url(base_url: Any) -> tuple[Any, HTTPBasicAuth | None]:
     """Take the credentials out of a host URL, percent-decoded, as Locust does."""
+    if type(base_url) is str and base_url.isascii() and "@" not in base_url and "[" not in base_url:
+        return base_url, None  # nearly each user's, and nothing for `urlparse` to find or to refuse
     parts = urlparse(base_url)
     if not (parts.username and parts.password):
         return base_url, None

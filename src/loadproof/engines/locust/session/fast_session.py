@@ -11,7 +11,7 @@ from geventhttpclient.connectionpool import ConnectionPool
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, insecure_ssl_context_factory
 from locust.contrib.fasthttp import FastHttpSession as LocustFastHttpSession
 
-from loadproof.engines.locust.session import defaults
+from loadproof.engines.locust.session import defaults, opening
 from loadproof.engines.locust.session.body import DECODERS, NotEncoded, json_encoder
 from loadproof.engines.locust.session.counts import COUNTS
 from loadproof.engines.locust.session.defaults import given_of
@@ -299,10 +299,7 @@ class FastHttpSession(SharedConnections, LocustFastHttpSession):
         """Open a connection as geventhttpclient does, with its limit for that. Raises its errors."""
         _, host, port = target.origin
         connect_s = self._agent_args.get("connection_timeout", ConnectionPool.DEFAULT_CONNECTION_TIMEOUT)
-        pool = ConnectionPool(
-            host, port, host, port, 1, connection_timeout=connect_s, network_timeout=self._network_s
-        )
-        return Wire(pool._create_socket())
+        return Wire(opening.as_geventhttpclient(host, port, connect_s, self._network_s))
 
     def _fall_back(  # keywords cost time in every request
         self,

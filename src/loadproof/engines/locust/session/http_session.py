@@ -12,9 +12,8 @@ from locust.clients import HttpSession as LocustHttpSession
 from requests import Session
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header, merge_cookies
-from urllib3.connection import HTTPConnection
 
-from loadproof.engines.locust.session import defaults
+from loadproof.engines.locust.session import defaults, opening
 from loadproof.engines.locust.session.body import NO_BODY, REQUESTS_DECODERS, NotEncoded, encoded
 from loadproof.engines.locust.session.bounded import Bounded
 from loadproof.engines.locust.session.connections import Connections
@@ -327,10 +326,7 @@ class HttpSession(Connections, LocustHttpSession):
 
     def connected(self, target: Target, _timeout_s: float | None) -> Wire:
         """Open a connection as urllib3 does. Raises urllib3's errors."""
-        connection = HTTPConnection(target.host, target.origin[2], timeout=_timeout_s)
-        connection.connect()
-        sock, connection.sock = connection.sock, None
-        return Wire(sock)
+        return Wire(opening.as_urllib3(target.host, target.origin[2], _timeout_s))
 
     def _replay(self, start: float, method: str, url: str, name: str | None, **kwargs: Any) -> Any:
         """Let python-requests finish what `_serve` began (or begin it, when there was no connection)."""

@@ -37,7 +37,7 @@ class Wire:
     )
 
     def __init__(self, sock: Any) -> None:
-        """Take over `sock`, a connected gevent socket or gevent TLS socket; the caller must forget it."""
+        """Take over `sock`, connected, the system's own or gevent's, or TLS; the caller must forget it."""
         self._hub = get_hub()
         self._tls: Any = None
         self._recv: Callable[[int], bytes]
@@ -48,8 +48,10 @@ class Wire:
             self._recv = sock._sslobj.read
             self._send = sock._sslobj.write
         else:
-            self._sock = _socket.socket(fileno=sock.detach())
-            self._sock.setblocking(False)
+            self._sock = sock
+            if type(sock) is not _socket.socket:
+                self._sock = _socket.socket(fileno=sock.detach())
+                self._sock.setblocking(False)
             self._recv = self._sock.recv
             self._send = self._sock.send
         self._fileno = self._sock.fileno()

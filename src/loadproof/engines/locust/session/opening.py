@@ -1,0 +1,117 @@
+"""Opening a plain connection: each new user of a ramp waits for one, and all the others wait meanwhile.
+
+urllib3 and geventhttpclient open gevent's sockets, of which a `Wire` needs nothing: their watchers, their
+timeouts and the errors by which they learn that a connection is under way took as long as the connection
+itself. So the same calls of the system are made without them. Whoever has replaced what these libraries
+open a connection by gets one of that kind.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent.socket
+import urllib3.util.connection
+from geventhttpclient.connectionpool import ConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from loadproof.safety import unasked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_UNDER_WAY: Final = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR))
+_LONGEST_HOST: Final = 63
+"""Of one label, which every name that is no longer has at the most: the longer ones urllib3 looks at."""
+_SOCKET: Final = gevent.socket.socket
+_KIND, _TCP = int(socket.SOCK_STREAM), int(socket.IPPROTO_TCP)
+
+
+def _urllib3s() -> tuple[Any, ...]:
+    create = urllib3.util.connection.create_connection
+    return create, HTTPConnection.connect, HTTPConnection._new_conn, socket.socket
+
+
+def _geventhttpclients() -> tuple[Any, ...]:
+    pool = ConnectionPool
+    made = pool._create_socket, pool._resolve, pool._create_tcp_socket, pool._connect_socket
+    return *made, pool.after_connect, gevent.socket.socket
+
+
+_unasked = unasked.taken()
+_OF_URLLIB3: Final = _urllib3s()
+_OF_GEVENTHTTPCLIENT: Final = _geventhttpclients()
+
+
+def as_urllib3(host: str, port: int, limit_s: float | None) -> Any:
+    """A socket as python-requests has it opened. Raises urllib3's errors."""
+    simple = len(host) <= _LONGEST_HOST and host.isascii() and ".." not in host and host[:1] not in "[."
+    if not simple or _urllib3s() != _OF_URLLIB3:
+        connection = HTTPConnection(host, port, timeout=limit_s)
+        connection.connect()
+        sock, connection.sock = connection.sock, None
+        return sock
+    try:
+        family = urllib3.util.connection.allowed_gai_family()
+        found = socket.getaddrinfo(host, port, family, _KIND)
+        return _one_of(found, HTTPConnection.default_socket_options, limit_s, -1)
+    except socket.gaierror as error:
+        raise NameResolutionError(host, HTTPConnection(host, port), error) from error
+    except TimeoutError as error:
+        said = f"Connection to {host} timed out. (connect timeout={limit_s})"
+        raise ConnectTimeoutError(HTTPConnection(host, port), said) from error
+    except OSError as error:
+        said = f"Failed to establish a new connection: {error}"
+        raise NewConnectionError(HTTPConnection(host, port), said) from error
+
+
+def as_geventhttpclient(host: str, port: int, limit_s: float, network_s: float) -> Any:
+    """A socket as Locust's FastHttpUser has it opened. Raises geventhttpclient's errors."""
+    if _geventhttpclients() != _OF_GEVENTHTTPCLIENT:
+        pool = ConnectionPool(
+            host, port, host, port, 1, connection_timeout=limit_s, network_timeout=network_s
+        )
+        return pool._create_socket()
+    return _one_of(gevent.socket.getaddrinfo(host, port, 0, _KIND, _TCP), (), limit_s, 0)
+
+
+def _one_of(found: list[Any], options: Iterable[Any] | None, limit_s: float | None, told: int) -> Any:
+    """A connection to the first that answers. Raises the error at place `told` of all."""
+    failed = []
+    for family, kind, proto, _, address in found:
+        sock = _socket.socket(family, kind, proto)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.setblocking(False)
+            _connect(sock, family, address, limit_s)
+        except OSError as error:
+            sock.close()
+            failed.append(error)
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise (failed or [OSError("getaddrinfo returns an empty list")])[told]
+
+
+def _connect(sock: Any, family: int, address: Any, limit_s: float | None) -> None:
+    error = None if _unasked is None else _unasked.connect(sock.fileno(), family, address)
+    if error is None:
+        error = sock.connect_ex(address)
+    if error in _UNDER_WAY:
+        try:
+            sock.getpeername()  # a service on this machine is there at once
+        except OSError:
+            gevent.socket.wait_write(sock.fileno(), limit_s, TimeoutError("timed out"))
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        else:
+            return
+    if error:
+        raise OSError(error, os.strerror(error))

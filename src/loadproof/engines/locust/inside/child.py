@@ -40,6 +40,7 @@ from locust.user.task import filter_tasks_by_tags
 from loadproof.clock import wall_clock
 from loadproof.engines.asking import why_silent
 from loadproof.engines.locust.channel import Decoder, encode
+from loadproof.engines.locust.inside import connecting
 from loadproof.engines.locust.inside.mistakes import mistakes
 from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options, unknown
@@ -95,7 +96,6 @@ def _held(channel_fd: int) -> dict[str, Any]:
 
 def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None = None) -> None:
     """Never returns: Locust ends the process."""
-    from loadproof.engines.locust.inside import connecting
     from loadproof.engines.locust.inside.plugin import Plugin
 
     connecting.install()

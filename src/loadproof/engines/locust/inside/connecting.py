@@ -6,7 +6,8 @@ second, which few name servers are quicker than. Connections of that second take
 name that has several, as each would by an answer of its own.
 
 A socket is told once to connect. gevent tells it again to learn how that ended, and each time the guard below
-the programs is asked, while the process stands still.
+the programs is asked, while the process stands still. About an address that it has allowed it need not be
+asked again (see safety/unasked.py).
 
 The table of a process's open files doubles when it is full, and the kernel lets a process with threads wait
 for it: 10 to 50 ms each time, in which nobody is answered. So it has its whole size before the load.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -28,9 +30,14 @@ from typing import Any, Final
 import gevent.socket
 from gevent import get_hub
 
+from loadproof.safety import unasked
+
+_unasked = unasked.taken()
+"""Of the process that drives the load and its forks; None where there is no guard below it."""
 KEPT_S: Final = 1.0
 _MOST: Final = 256
 """Names that are kept; a scenario that goes to ever new hosts must not fill the memory."""
+_UNDER_WAY: Final = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR))
 _MOST_FILES: Final = 1 << 16
 """Half a megabyte of the kernel's; where a million files may be open nobody opens a million."""
 
@@ -85,6 +92,23 @@ class Addresses:
         return list(found)
 
 
+def connect(sock: Any, family: int, address: Any, limit_s: float | None) -> None:
+    """Connect the system's own socket, which does not block, and wait for it. Raises OSError."""
+    error = None if _unasked is None else _unasked.connect(sock.fileno(), family, address)
+    if error is None:
+        error = sock.connect_ex(address)
+    if error in _UNDER_WAY:
+        try:
+            sock.getpeername()  # a service on this machine is there at once, without a turn of the loop
+        except OSError:
+            gevent.socket.wait_write(sock.fileno(), limit_s, TimeoutError("timed out"))
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        else:
+            return
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
 _connect: Any = gevent.socket.socket.connect
 
 
@@ -97,32 +121,11 @@ def _connect_once(sock: Any, address: Any) -> None:
         and type(address[0]) is str
         and is_address(address[0], socket.AF_INET)
     )
-    if limit_s == 0.0 or not plain or sock.family != socket.AF_INET:
+    stream = sock.family == socket.AF_INET and sock.type == socket.SOCK_STREAM
+    if limit_s == 0.0 or not plain or not stream:
         _connect(sock, address)
-        return
-    sock.settimeout(0.0)
-    try:
-        _connect(sock, address)
-    except BlockingIOError:
-        pass
     else:
-        return
-    finally:
-        sock.settimeout(limit_s)
-    if _is_connected(sock):
-        return
-    gevent.socket.wait_write(sock.fileno(), limit_s, TimeoutError("timed out"))
-    if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        raise OSError(error, os.strerror(error))
-
-
-def _is_connected(sock: Any) -> bool:
-    """To a service on this machine it is at once, and need not wait for its turn of the event loop."""
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
+        connect(sock._sock, socket.AF_INET, address, limit_s)
 
 
 def make_room() -> None:

@@ -9,8 +9,6 @@ open a connection by gets one of that kind.
 from __future__ import annotations
 
 import _socket
-import errno
-import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +18,11 @@ from geventhttpclient.connectionpool import ConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from loadproof.safety import unasked
+from loadproof.engines.locust.inside.connecting import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_UNDER_WAY: Final = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR))
 _LONGEST_HOST: Final = 63
 """Of one label, which every name that is no longer has at the most: the longer ones urllib3 looks at."""
 _SOCKET: Final = gevent.socket.socket
@@ -43,7 +40,6 @@ def _geventhttpclients() -> tuple[Any, ...]:
     return *made, pool.after_connect, gevent.socket.socket
 
 
-_unasked = unasked.taken()
 _OF_URLLIB3: Final = _urllib3s()
 _OF_GEVENTHTTPCLIENT: Final = _geventhttpclients()
 
@@ -89,7 +85,7 @@ def _one_of(found: list[Any], options: Iterable[Any] | None, limit_s: float | No
             for option in options or ():
                 sock.setsockopt(*option)
             sock.setblocking(False)
-            _connect(sock, family, address, limit_s)
+            connect(sock, family, address, limit_s)
         except OSError as error:
             sock.close()
             failed.append(error)
@@ -99,19 +95,3 @@ def _one_of(found: list[Any], options: Iterable[Any] | None, limit_s: float | No
         else:
             return sock
     raise (failed or [OSError("getaddrinfo returns an empty list")])[told]
-
-
-def _connect(sock: Any, family: int, address: Any, limit_s: float | None) -> None:
-    error = None if _unasked is None else _unasked.connect(sock.fileno(), family, address)
-    if error is None:
-        error = sock.connect_ex(address)
-    if error in _UNDER_WAY:
-        try:
-            sock.getpeername()  # a service on this machine is there at once
-        except OSError:
-            gevent.socket.wait_write(sock.fileno(), limit_s, TimeoutError("timed out"))
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        else:
-            return
-    if error:
-        raise OSError(error, os.strerror(error))

@@ -23,6 +23,7 @@ from loadproof.engines.supervised import CONNECTIONS, Supervised
 from loadproof.model import Event, EventKind, Policy
 from loadproof.safety import below
 from loadproof.safety.below import AddressGate
+from loadproof.safety.kernel_guard import KernelGuard
 from tests.engines.clients import COMMANDS, PYTHON, argv_of
 from tests.engines.listening import Listener
 from tests.runs import loose
@@ -155,7 +156,7 @@ def test_who_asks_before_the_rules_are_known_waits_for_them(listener: Listener) 
 
 def test_a_guard_that_cannot_be_put_up_starts_no_program(tmp_path: Path) -> None:
     """Whatever goes wrong there: it ends at once, and says what it was."""
-    broken = tmp_path / "loadproof/safety/seccomp.py"
+    broken = tmp_path / "loadproof/safety/kernel_guard.py"
     broken.parent.mkdir(parents=True)
     broken.write_text("raise TypeError('no such thing')")
     given = json.dumps({"fd": 2, "root": str(tmp_path), "brakes": False, "unasked": False})
@@ -259,13 +260,14 @@ def test_a_name_server_is_asked_and_not_loaded(monkeypatch: pytest.MonkeyPatch) 
 def test_chromiums_look_for_ipv6_is_refused_and_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """It sends nothing; told, it would end the load of every browser script. Anything else there is told."""
     read, write = os.pipe()
-    guard = supervisor._KernelGuard(json.dumps({"fd": write, "root": "", "brakes": False, "unasked": False}))
+    guard = KernelGuard({"fd": write, "brakes": False, "unasked": False})
     guard._gate = AddressGate(Policy())
     told: list[str] = []
     monkeypatch.setattr(guard, "_tell_refused", lambda why, _pid: told.append(why))
     for address, port in (("2001:4860:4860::8888", 443), ("2001:4860:4860::8888", 80), ("203.0.113.9", 443)):
         wanted = SimpleNamespace(packed=packed(address), port=port, family=10)
-        assert guard._refuses(SimpleNamespace(destinations=[wanted], pid=1))
+        question: Any = SimpleNamespace(destinations=[wanted], pid=1)
+        assert guard._refuses(question)
     os.close(read)
     os.close(write)
     assert [why.partition(" is ")[0] for why in told] == ["'2001:4860:4860::8888'", "'203.0.113.9'"]

@@ -17,8 +17,7 @@ With the variable HOLD the kernel asks it before any process of the engine sends
 waits until the rules have come, so that an engine can be started before they are known. What it says of that
 goes to the descriptor that the variable names, as lines of JSON.
 
-Imports the standard library only: it must start in milliseconds. The guard's modules are as frugal, and are
-loaded while the engine starts.
+Imports the standard library only: it must start in milliseconds. The guard's modules are as frugal.
 """
 
 from __future__ import annotations
@@ -32,11 +31,9 @@ import time
 
 TYPE_CHECKING = False  # as `typing` has it, without the time that importing it takes
 if TYPE_CHECKING:
-    from typing import Any
+    from loadproof.safety.kernel_guard import KernelGuard
 
 HOLD = "LOADPROOF_HOLD"
-_MOST_TOLD = 100
-_OPENED_EVERY_S = 0.5
 _FOLDER_EVERY_MS = 200
 _DESCRIPTORS = 1024
 _ROUNDS = 200
@@ -104,180 +101,17 @@ def _kill_group(pid: int) -> None:
         return  # nobody is left in it; macOS says the second for a group of zombies
 
 
-class _KernelGuard:
-    """The target guard below the programs: questions of the kernel, answered by the plan's rules."""
+def _kernel_guard(text: str) -> KernelGuard:
+    import json
 
-    def __init__(self, text: str) -> None:
-        import json
+    given = json.loads(text)
+    sys.path.append(given["root"])
+    from loadproof.safety.kernel_guard import KernelGuard
 
-        self._json = json
-        given = json.loads(text)
-        self._told_to = int(given["fd"])
-        self.brakes = bool(given["brakes"])
-        """Whether the load goes to production: never without the kernel's help."""
-        self._told: set[str] = set()
-        self.descriptor = -1
-        """Where questions come to; -1 where the kernel asks none."""
-        self._unheld = ""
-        """Why it asks none."""
-        self._engine = 0
-        self._waiting: list[tuple[float, Any]] = []
-        self._opened: Any = None
-        self._unasked: Any = None
-        """Where it connects to without a question, if its program can."""
-        self._wants_unasked = bool(given["unasked"]) and not self.brakes
-        self._opened_told: int | None = 0
-        self._asked_told: int | None = 0
-        """Those of them that were asked about."""
-        self._opened_told_s = 0.0
-        os.set_inheritable(self._told_to, False)
-        sys.path.append(given["root"])
-
-    def install(self) -> None:
-        """For this thread, and what it starts."""
-        from loadproof.safety import seccomp, unasked
-
-        page = None
-        try:
-            if self._wants_unasked:
-                page = unasked.AllowedPage()
-        except OSError:
-            pass  # an older kernel: each connection is asked about
-        try:
-            place = None if page is None else page.place
-            self.descriptor = seccomp.install(every_send=self.brakes, unasked=place)
-        except OSError as error:
-            self._unheld = error.strerror or str(error)
-        else:
-            self._unasked = page
-            if page is not None:
-                page.give()
-
-    def begin(self, pid: int) -> None:
-        """The engine runs: import what its questions will need."""
-        self._engine = pid
-        if self.descriptor >= 0:
-            from loadproof.safety import below, opened
-
-            self._below = below
-            self._opened = opened.OpenedConnections()
-
-    def admit(self, line: bytes) -> None:
-        """The rules: from now on questions are answered, by these."""
-        if self.descriptor < 0:
-            self.tell({"t": "held", "by": "", "why": self._unheld})
-            return
-        from loadproof.model import Policy
-        from loadproof.safety import seccomp
-
-        given = self._json.loads(line)
-        policy = Policy.of(given["policy"])
-        self._gate = self._below.AddressGate(policy, tuple(given["beside"]))
-        if self._unasked is not None:
-            self._unasked.clear()
-        self._throttle = self._below.Throttle(policy) if self.brakes else None
-        self._listener = seccomp.Listener(self.descriptor)
-        self._holds = seccomp.readable(self._engine)
-        held = {"by": "seccomp"} if self._holds else {"by": "", "why": "its memory cannot be read"}
-        self.tell({"t": "held", **held})
-
-    def answer(self) -> bool:
-        """Take one question; False when there will be none any more."""
-        question = self._listener.receive()
-        if isinstance(question, bool):
-            return question
-        refused = self._holds and self._refuses(question)
-        wait_s = 0.0
-        if self._throttle is not None and not refused:
-            wait_s = self._throttle.wait_s(question, time.monotonic())
-        if wait_s > 0:
-            self._tell_refused(self._below.TOO_MUCH, question.pid, braked=True)
-            self._waiting.append((time.monotonic() + wait_s, question))
-        else:
-            if not refused:
-                self._opened.take(question)
-                self._ask_no_more(question)
-            self._listener.reply(question, refused=refused)
-        return True
-
-    def _ask_no_more(self, question: Any) -> None:
-        """About where this one goes, if it is a rule that lets it."""
-        if self._unasked is not None and self._holds and question.connects:
-            for wanted in question.destinations:
-                if wanted.packed:
-                    self._unasked.add(*wanted)
-
-    def release(self) -> float | None:
-        """Let go on what has waited long enough, and tell what was opened by now.
-
-        Returns the seconds until there is more of it, None without any.
-        """
-        now_s = time.monotonic()
-        due = []
-        if self._waiting:
-            for due_s, question in self._waiting:
-                if due_s <= now_s:
-                    self._opened.take(question)
-                    self._listener.reply(question, refused=False)
-            self._waiting = [one for one in self._waiting if one[0] > now_s]
-            due = [due_s - now_s for due_s, _ in self._waiting]
-        silent = self._unasked is not None and self._unasked.used
-        if self._opened is not None and (silent or self._opened.count != self._asked_told):
-            left_s = self._opened_told_s + _OPENED_EVERY_S - now_s
-            if left_s <= 0:
-                self.tell_opened(now_s)
-                left_s = _OPENED_EVERY_S
-            due.append(left_s)
-        return min(due, default=None)
-
-    def tell_opened(self, now_s: float) -> None:
-        """How many connections the engine has opened since its start."""
-        if self._opened is None:
-            return
-        count = self._asked_told = self._opened.count
-        self._opened_told_s = now_s
-        if count is not None and self._unasked is not None:
-            count += self._unasked.count()
-        if count != self._opened_told:
-            self._opened_told = count
-            self.tell({"t": "opened", "count": count})
-
-    def _refuses(self, question: Any) -> bool:
-        if question.destinations is None:
-            return True  # what cannot be read
-        refused = False
-        for wanted in question.destinations:
-            if wanted.packed:
-                why = self._gate.refuses(wanted.packed, wanted.port)
-            else:
-                why = f"an address of family {wanted.family} is none that the guard can judge"
-            if why:
-                refused = True
-                if wanted.packed and self._gate.is_route_probe(wanted.packed, wanted.port):
-                    continue
-                self._tell_refused(f"{why} (port {wanted.port}{{}})", question.pid)
-        return refused
-
-    def _tell_refused(self, why: str, pid: int, *, braked: bool = False) -> None:
-        try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-                program = f", by {file.read().strip()}"
-        except OSError:
-            program = ""
-        said = why.replace("{}", program)
-        if said not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add(said)
-            self.tell({"t": "refused", "why": said, "braked": braked})
-
-    def tell(self, message: dict[str, object]) -> None:
-        """To the conductor, which may be gone."""
-        try:
-            os.write(self._told_to, self._json.dumps(message).encode() + b"\n")
-        except OSError:
-            return
+    return KernelGuard(given)
 
 
-def _start_held(argv: list[str], hold: _KernelGuard) -> int:
+def _start_held(argv: list[str], hold: KernelGuard) -> int:
     """As `_start`, from a thread of its own: what it filters is itself and its children, not the supervisor.
 
     It stays alive as long as the supervisor: the engine dies with the thread that started it.
@@ -331,7 +165,7 @@ def _start(argv: list[str]) -> int:
     os._exit(127)
 
 
-def _wait(pid: int, hold: _KernelGuard | None) -> tuple[int, bool]:
+def _wait(pid: int, hold: KernelGuard | None) -> tuple[int, bool]:
     """Obey the pipe until the child ends; returns its wait status, and whether the conductor is gone."""
     wakeup_read, wakeup_write = os.pipe()
     os.set_blocking(wakeup_write, False)
@@ -422,7 +256,7 @@ def main(argv: list[str]) -> int:
     if argv[0].startswith(FOLDER):
         folder, argv = argv[0].removeprefix(FOLDER), argv[1:]
     given = os.environ.pop(HOLD, "")
-    hold = _KernelGuard(given) if given else None
+    hold = _kernel_guard(given) if given else None
     adopt(True)
     pid = _start(argv) if hold is None else _start_held(argv, hold)
     status, orphaned = _wait(pid, hold)

@@ -9,16 +9,15 @@ Imports the standard library only: the supervisor loads it.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import ctypes
 import errno
 import fcntl
 import os
 import select
-import socket
 import struct
 import sys
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from loadproof.safety.unasked import PAGE_BYTES, SLOT_BYTES
@@ -55,8 +54,7 @@ _ADDRESS_BYTES: Final = 128
 _X32: Final = 0x40000000
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(NamedTuple):
     """Numbers of a processor's system calls."""
 
     audit: int
@@ -316,8 +314,7 @@ class _Memory:
             os.close(memory)
 
 
-_IPV4, _IPV6 = int(socket.AF_INET), int(socket.AF_INET6)
-_STAYS_HERE: Final = frozenset(map(int, (socket.AF_UNIX, socket.AF_UNSPEC, _AF_NETLINK)))
+_STAYS_HERE: Final = frozenset((_socket.AF_UNIX, _socket.AF_UNSPEC, _AF_NETLINK))
 
 
 def _destination(raw: bytes, sends: bool) -> Destination | None:
@@ -325,13 +322,13 @@ def _destination(raw: bytes, sends: bool) -> Destination | None:
     if len(raw) < 2:
         return None  # the kernel refuses it
     family = int.from_bytes(raw[:2], sys.byteorder)
-    if sends and family == socket.AF_UNSPEC:
-        family = _IPV4  # so the kernel reads it where a datagram is sent
+    if sends and family == _socket.AF_UNSPEC:
+        family = _socket.AF_INET  # so the kernel reads it where a datagram is sent
     if family in _STAYS_HERE:
         return None
     port = int.from_bytes(raw[2:4], "big")
-    if family == _IPV4:
+    if family == _socket.AF_INET:
         return Destination(family, raw[4:8], port) if len(raw) >= 8 else None
-    if family == _IPV6:
+    if family == _socket.AF_INET6:
         return Destination(family, raw[8:24], port) if len(raw) >= 24 else None
     return Destination(family, b"", 0)

@@ -12,13 +12,12 @@ Imports the standard library only: the supervisor loads it.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import ctypes
 import fcntl
 import mmap
 import os
-import secrets
-import socket
 import struct
 import sys
 from typing import Any, Final
@@ -44,7 +43,7 @@ _IPV6: Final = struct.Struct("=H2s4x16s4x")
 
 def _packed(family: int, host: bytes, port: int) -> bytes:
     """`struct sockaddr_in` or `sockaddr_in6`, without a scope."""
-    return (_IPV4 if family == socket.AF_INET else _IPV6).pack(family, port.to_bytes(2, "big"), host)
+    return (_IPV4 if family == _socket.AF_INET else _IPV6).pack(family, port.to_bytes(2, "big"), host)
 
 
 class AllowedPage:
@@ -60,7 +59,8 @@ class AllowedPage:
         self._page = mmap.mmap(self._file, PAGE_BYTES)
         fcntl.fcntl(self._file, _ADD_SEALS, _SEALS)
         self._counter = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.place: Final = _LOWEST + secrets.randbelow(_PLACES) * _STEP
+        drawn = int.from_bytes(os.urandom(8))
+        self.place: Final = _LOWEST + drawn % _PLACES * _STEP
         self._known: set[tuple[int, bytes, int]] = set()
         self._count = 0
 
@@ -131,7 +131,7 @@ class Unasked:
         """Where an address begins and ends, and itself; twice 0 where the page does not have it."""
         host, port, *rest = address
         try:
-            packed = _packed(family, socket.inet_pton(family, host), port)
+            packed = _packed(family, _socket.inet_pton(family, host), port)
         except OSError:
             return 0, 0, b""  # a scope behind it, or a name
         begin = bytes(self._page).find(packed)

@@ -1,4 +1,8 @@
-"""The end of a process whose objects nobody needs any more."""
+"""The end of a command of ours, whose objects nobody needs any more.
+
+Not of a process that runs the scenario's code: what that has left open is written, and its temporary files
+go, when Python frees them.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,6 @@ from loadproof.engines.locust.open_model.pace import paces
 from loadproof.engines.locust.seams import scenario_options, unknown
 from loadproof.engines.locust.settings import PluginSettings, WorkerSettings
 from loadproof.engines.supervisor import adopt
-from loadproof.leaving import leave
 from loadproof.model import Policy
 
 if TYPE_CHECKING:
@@ -110,11 +109,7 @@ def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None =
         locust.main.main()
     except KeyboardInterrupt:
         # Locust expects no interrupt while it waits for its workers, and would print a traceback.
-        leave(_INTERRUPTED)
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            raise
-        leave(end.code or 0)
+        sys.exit(_INTERRUPTED)
 
 
 def inspect() -> dict[str, Any]:

@@ -21,7 +21,8 @@ import loadproof
 from loadproof.cli import app as application
 from loadproof.cli.scenario import with_request
 from loadproof.cli.verbs import VERBS, Verb
-from loadproof.engines import ENGINES, SUFFIXES, Sink, load_engine
+from loadproof.engines import Sink
+from loadproof.engines.table import ENGINES, SUFFIXES, load_engine
 from loadproof.errors import ConfigError
 from loadproof.extensions import extensions
 from loadproof.imports.formats import read_import, recognise

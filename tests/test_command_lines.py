@@ -12,9 +12,9 @@ from loadproof.cli.app import PASS_THROUGH
 from loadproof.cli.engine_words import with_engine_words
 from loadproof.cli.output import Outputs, with_outputs
 from loadproof.cli.scenario import with_request
-from loadproof.engines import ENGINES
 from loadproof.engines.k6.arguments import argument_problems, sort_arguments
 from loadproof.engines.locust.engine import _inspection, _locust_args
+from loadproof.engines.table import ENGINES
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import EngineTraits, Plan, Profile, ProfileKind, Stage
 from loadproof.pipeline.outputs import with_own_files

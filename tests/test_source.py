@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 
 ROOT = Path(__file__).parents[1]
 _LONGEST_FILE, _LONGEST_FUNCTION = 400, 60

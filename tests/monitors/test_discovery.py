@@ -12,7 +12,7 @@ import pytest
 
 from loadproof.cli.watching import watching_findings
 from loadproof.demo import DemoOptions, RunningDemo, running
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import ConsistencyCheck, Plan, Profile, ProfileKind, Watch
 from loadproof.monitors.databases.environment import databases

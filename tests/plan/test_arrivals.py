@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import Profile, ProfileKind, RunOptions, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.errors import ConfigError
 from loadproof.model import Plan, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan, read_config

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadproof.engines import ENGINES
 from loadproof.engines.locust.options import LocustOptions, Processes
+from loadproof.engines.table import ENGINES
 from loadproof.errors import Problem
 from loadproof.model import (
     CapacityGoal,

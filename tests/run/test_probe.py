@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from loadproof.engines import load_engine
 from loadproof.engines.locust.options import LocustOptions, Processes
+from loadproof.engines.table import load_engine
 from loadproof.model import SEVERAL, OneOfSeveral, RunOptions
 from loadproof.run.calibration import keep, known_rate, rate_warning
 from loadproof.run.probing import Probe, probe_url

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadproof.cli.output import waiting
-from loadproof.engines import ENGINES, load_engine
+from loadproof.engines.table import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import keep, measure
 from loadproof.units import format_rate

@@ -19,8 +19,8 @@ from loadproof.cli import calibration
 from loadproof.cli.output import waiting
 from loadproof.cli.streams import say
 from loadproof.cli.watching import watching_findings
-from loadproof.engines import ENGINES, load_engine
 from loadproof.engines.scheduling import described
+from loadproof.engines.table import ENGINES, load_engine
 from loadproof.errors import LoadproofError
 from loadproof.run.calibration import known_rate
 from loadproof.runfile.host import host_facts

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from loadproof.engines import SUFFIXES
+from loadproof.engines.table import SUFFIXES
 from loadproof.errors import ConfigError, Problem
 
 _JMETER_LONG: Final = {"-J": "--jmeterproperty", "-D": "--systemproperty", "-G": "--globalproperty"}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from loadproof.cli.engine_words import ENGINE_CONFIG
-from loadproof.engines import SUFFIXES
+from loadproof.engines.table import SUFFIXES
 from loadproof.errors import ConfigError, EngineError, LoadproofError, Problem
 from loadproof.plan import PlanRequest
 from loadproof.plan.request import flags_of

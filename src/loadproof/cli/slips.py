@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from loadproof.engines import SUFFIXES
+from loadproof.engines.table import SUFFIXES
 from loadproof.errors import ConfigError, Problem
 from loadproof.units import as_meant, parse_duration, parse_rate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.model import SEVERAL, Plan, ProfileKind
 
 _TIMES: Final = 10

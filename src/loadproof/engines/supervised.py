@@ -10,12 +10,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem, RefusedError
-from loadproof.model import Policy
-from loadproof.safety.guard import PROXY_VARIABLES
+from loadproof.variables import PROXY_VARIABLES
+
+if TYPE_CHECKING:
+    from loadproof.model import Policy
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _ROOT = str(Path(__file__).parents[2])

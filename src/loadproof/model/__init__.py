@@ -36,7 +36,7 @@ from loadproof.model.measured import (
     is_beside,
     names_of,
 )
-from loadproof.model.options import TOKEN_VARIABLE, CapacityGoal, EngineOptions, Policy, RunOptions
+from loadproof.model.options import CapacityGoal, EngineOptions, Policy, RunOptions
 from loadproof.model.planned import (
     SEVERAL,
     ConsistencyCheck,
@@ -65,7 +65,6 @@ __all__ = [
     "SCRIPT",
     "SEVERAL",
     "STREAMED",
-    "TOKEN_VARIABLE",
     "TRANSACTION",
     "CapacityGoal",
     "CheckSummary",

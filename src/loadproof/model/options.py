@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from loadproof.errors import Problem
-
-TOKEN_VARIABLE: Final = "LOADPROOF_TOKEN"  # noqa: S105  # its name, no secret
-"""Holds the secret that a run shares with its workers, so that it is in no process's arguments."""
 
 
 @dataclass(frozen=True, slots=True)

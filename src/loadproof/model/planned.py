@@ -336,8 +336,6 @@ class EngineTraits:
     """Flags of its own command line that make it say something and end, without a load."""
     show: str = ""
     """Where the function is that lets it, "module:function"."""
-    early: str = ""
-    """A module with `prepare`, which starts what a run will need before the plan is known, and `dismiss`."""
     default_scenario: str = ""
     """Where the function is that finds the scenario of a command line without a file, if it has such."""
     own_files: frozenset[str] = frozenset()

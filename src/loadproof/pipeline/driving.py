@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from loadproof.clock import Clock
-from loadproof.engines import Engine, load_engine
+from loadproof.engines import Engine
+from loadproof.engines.table import load_engine
 from loadproof.errors import EngineError
 from loadproof.live.outputs import LiveOutputs
 from loadproof.model import Event, EventKind, Finding, Outcome, Plan, Report

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.errors import Problem, Problems, writing
 from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.known import Redactor

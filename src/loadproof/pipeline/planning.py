@@ -8,7 +8,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TypeVar
 
-from loadproof.engines import ENGINES, Engine, default_scenario, load_engine, show, traits_of
+from loadproof.engines import Engine
+from loadproof.engines.table import ENGINES, default_scenario, load_engine, show, traits_of
 from loadproof.errors import ConfigError, Problem, RefusedError
 from loadproof.model import Plan, ProfileKind
 from loadproof.plan import PlanRequest, build_plan, read_config
@@ -16,9 +17,10 @@ from loadproof.plan.build import guard_rules
 from loadproof.plan.config import LoadedConfig
 from loadproof.plan.several import together
 from loadproof.plan.watching import secrets_of_plan
-from loadproof.safety.guard import PROXY_VARIABLES, TargetGuard, admit, look_up, policy_of
+from loadproof.safety.guard import TargetGuard, admit, look_up, policy_of
 from loadproof.safety.known import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
+from loadproof.variables import PROXY_VARIABLES
 
 T = TypeVar("T")
 R = TypeVar("R", bound=PlanRequest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.errors import ConfigError, Problem
 from loadproof.model import Plan, Profile, ProfileKind
 from loadproof.pipeline.driving import drive

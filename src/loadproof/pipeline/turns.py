@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from loadproof.engines import load_engine
+from loadproof.engines.table import load_engine
 from loadproof.errors import ConfigError, Problem, TargetError
 from loadproof.live.live import Show, View
 from loadproof.live.outputs import LiveOutputs

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, get_args
 
 from loadproof.errors import ConfigError, Problem, Problems, read_as
-from loadproof.model import TOKEN_VARIABLE, EngineTraits, Profile, ProfileKind, Requirement, RunOptions, Stage
+from loadproof.model import EngineTraits, Profile, ProfileKind, Requirement, RunOptions, Stage
 from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
 from loadproof.safety.hosts import is_loopback
 from loadproof.units import format_duration, parse_duration, parse_rate
+from loadproof.variables import TOKEN_VARIABLE
 
 _ONE_ARRIVAL: Final = 0.5
 """The first is due when so much of one is promised."""

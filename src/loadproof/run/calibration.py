@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from loadproof.engines import Engine, load_engine
+from loadproof.engines import Engine
+from loadproof.engines.table import load_engine
 from loadproof.model import Event, Plan, Profile, ProfileKind, Reading, Slice, Stage
 from loadproof.units import format_rate
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.errors import Problem, RunFileError
 from loadproof.model import (
     TRANSACTION,

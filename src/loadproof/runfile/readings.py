@@ -9,7 +9,7 @@ from typing import Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.model import Reading, Unit
 from loadproof.runfile.growing import GrowingColumns
 from loadproof.runfile.slices import is_among

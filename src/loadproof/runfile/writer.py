@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.errors import Problem, RunFileError
 from loadproof.model import Event, Finding, Reading, Slice, Verdict
 from loadproof.model.finding_json import evidence_to_json

@@ -39,8 +39,6 @@ _PRODUCTION_NAMES: Final = frozenset({"production", "prod", "prd", "live"})
 _TAKEN_BACK: Final = frozenset(
     {"pre", "non", "not", "no", "test", "testing", "staging", "stage", "stg", "dev", "qa"}
 )
-PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy"})
-"""In small letters. A proxy would hide where the load goes, and be measured with it."""
 _RESOLVE_TIMEOUT_S: Final = 5.0
 _ALLOW_HINT: Final = "if it is yours to load, list it in loadproof.yaml: targets: [{host}]"
 

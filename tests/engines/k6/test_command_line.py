@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadproof.engines import ENGINES
 from loadproof.engines.k6.binary import Binary, find_k6, nearest_flag
 from loadproof.engines.k6.engine import K6Engine
+from loadproof.engines.table import ENGINES
 from loadproof.model import Outcome, Profile, ProfileKind, Stage
 from loadproof.plan import PlanRequest, build_plan
 

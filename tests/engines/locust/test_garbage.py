@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,3 +82,47 @@ def test_users_who_come_within_a_second_are_not_walked_either() -> None:
         gc.callbacks.remove(looked)
         gc.callbacks.remove(garbage.collected)
         gc.unfreeze()
+
+
+_LEFT_OPEN = """
+import atexit, sys, tempfile
+from pathlib import Path
+from loadproof.engines.locust.inside.garbage import end_quickly
+atexit.register(end_quickly)
+folder = Path(sys.argv[1])
+
+class Shop:
+    orders = (folder / "class.csv").open("w")
+    raw = (folder / "raw.bin").open("wb")
+
+log = (folder / "module.csv").open("w")
+gone = tempfile.NamedTemporaryFile(dir=folder, prefix="gone")
+taken = (folder / "taken.txt").open("w")
+taken.detach()
+Shop.orders.write("1")
+Shop.raw.write(b"2")
+log.write("3")
+atexit.register(log.write, "4")
+"""
+
+
+def test_what_a_scenario_leaves_open_is_written_all_the_same(tmp_path: Path) -> None:
+    """By a class, which lies in a ring, by a module, at the end; temporary files go."""
+    subprocess.run([sys.executable, "-c", _LEFT_OPEN, str(tmp_path)], timeout=60, check=True)
+    written = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert written == {"class.csv": "1", "raw.bin": "2", "module.csv": "34", "taken.txt": ""}
+
+
+def test_a_process_with_much_in_it_ends_without_looking_at_it() -> None:
+    """Nothing is walked any more: all of it is frozen."""
+    code = (
+        "import atexit, gc; from loadproof.engines.locust.inside.garbage import end_quickly\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000, len(gc.get_objects())))\n"
+        "atexit.register(end_quickly)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    frozen, left = done.stdout.split()
+    assert frozen == "True"
+    assert int(left) < 1000

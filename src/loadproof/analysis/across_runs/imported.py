@@ -32,7 +32,7 @@ from loadproof.analysis.verdict.requirements import (
 from loadproof.analysis.verdict.scenario import judge_checks_required
 from loadproof.analysis.verdict.thresholds import threshold_finding
 from loadproof.analysis.window.windows import Window
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.histogram import Histogram
 from loadproof.imports.aggregate import ALL, Aggregate, EndpointTotals, EngineThreshold, half_step_s
 from loadproof.imports.formats import read_import

@@ -24,7 +24,7 @@ from loadproof.analysis.validity.each import judged_of
 from loadproof.analysis.verdict.load import AppliedLoad
 from loadproof.analysis.window.omission import served_quantile, starts
 from loadproof.analysis.window.windows import Window, asked_warm_up_s, sample, within
-from loadproof.engines import ENGINES, session_of
+from loadproof.engines.table import ENGINES, session_of
 from loadproof.model import OPENED, Finding, FindingKind, Plan, ProfileKind, Reading, Unit, Verdict, is_beside
 from loadproof.plan.stored import plan_to_json
 from loadproof.runfile.histograms import Histograms

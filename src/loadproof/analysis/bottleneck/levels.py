@@ -13,7 +13,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import LEAST_LEVELS, littles_law_error
 from loadproof.analysis.search.load_search import TrialOutcome
 from loadproof.analysis.window.windows import load_span, requests_of, within
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.plan.profiles import hold_windows
 from loadproof.runfile.readings import Readings
 

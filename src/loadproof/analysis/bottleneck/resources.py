@@ -12,7 +12,7 @@ import numpy as np
 from loadproof.analysis.bottleneck.law import SURELY_FULL, Resource
 from loadproof.analysis.bottleneck.levels import by_level
 from loadproof.analysis.verdict.service import ServiceParts, with_limits_of_runtimes
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.model import Reading
 from loadproof.runfile.readings import Readings
 

@@ -10,7 +10,7 @@ import numpy as np
 from loadproof.analysis.disturbance.waiting import Waiting
 from loadproof.analysis.verdict.service import ServiceParts, service_parts
 from loadproof.analysis.window.windows import Window
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.monitors.parts.part import DATA_STORES
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings

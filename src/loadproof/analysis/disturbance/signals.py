@@ -18,7 +18,7 @@ import numpy as np
 from loadproof.analysis.disturbance.scarce import lacks
 from loadproof.analysis.disturbance.weighing import Delay
 from loadproof.analysis.window.windows import Window, requests_of, sample, within
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.model import EventKind, Finding, FindingKind, Reading, Verdict
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings

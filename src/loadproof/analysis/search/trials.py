@@ -19,7 +19,7 @@ from loadproof.analysis.verdict.resources import judge_resource
 from loadproof.analysis.verdict.watched import Watched
 from loadproof.analysis.window.omission import LEAST_ACHIEVED, Starts, starts
 from loadproof.analysis.window.windows import Sample, Window, end_of, sample, within
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.model import EventKind, Finding, Requirement, Slice, Statistic, Subject
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings

@@ -26,7 +26,7 @@ from loadproof.analysis.shapes.trend import (
 from loadproof.analysis.verdict.resources import inside_of
 from loadproof.analysis.verdict.service import SOURCE
 from loadproof.analysis.window.windows import Window, contiguous, requests_of, sample, stage_windows, within
-from loadproof.engines import ENGINES
+from loadproof.engines.table import ENGINES
 from loadproof.histogram import Histogram
 from loadproof.model import Unit
 from loadproof.runfile.reader import Run

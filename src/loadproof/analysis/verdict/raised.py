@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from loadproof.engines import traits_of
+from loadproof.engines.table import traits_of
 from loadproof.model import EventKind
 from loadproof.runfile.reader import Run
 from loadproof.runfile.readings import Readings

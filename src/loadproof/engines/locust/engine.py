@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from loadproof.engines import session_of
 from loadproof.engines.advice import too_few_for_arrivals, too_few_for_throughput
 from loadproof.engines.exemplars import slow_request
 from loadproof.engines.holding import hold_of
@@ -25,6 +24,7 @@ from loadproof.engines.locust.settings import PluginSettings, fingerprint_of
 from loadproof.engines.locust.source import LocustSource
 from loadproof.engines.locust.trials.trial_dispatcher import TrialDispatcher
 from loadproof.engines.scarce import usable_cores
+from loadproof.engines.table import session_of
 from loadproof.errors import EngineError, Problem
 from loadproof.model import (
     Event,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from loadproof.engines import session_of
 from loadproof.engines.locust.alone import why_alone
 from loadproof.engines.locust.options import Processes
+from loadproof.engines.table import session_of
 from loadproof.model import Plan, Profile
 from loadproof.units import format_count
 

@@ -13,12 +13,15 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.supervised import CONNECTIONS, Supervised, held_for
 from loadproof.errors import EngineError
-from loadproof.model import TOKEN_VARIABLE, Policy
+from loadproof.variables import TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from loadproof.model import Policy
 
 _CHILD = "loadproof.engines.locust.inside.child"
 _prepared: list[Program] = []

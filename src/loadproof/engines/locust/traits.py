@@ -23,7 +23,6 @@ TRAITS: Final = EngineTraits(
     steers=True,
     shows=frozenset({"-l", "--list", "--show-task-ratio", "--show-task-ratio-json", "-V", "--version"}),
     show="loadproof.engines.locust.showing:show",
-    early="loadproof.engines.locust.program",
     default_scenario="loadproof.engines.locust.default_file:default_locustfile",
     heartbeat=True,
     more_power="add --processes, or more machines (--expect-workers)",

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
-from loadproof.engines import DelayedEngine, Engine, Sink, load_engine
+from loadproof.engines import DelayedEngine, Engine, Sink
 from loadproof.engines.several.sink import ScenarioSink, SharedState
+from loadproof.engines.table import load_engine
 from loadproof.errors import EngineError, Problem
 from loadproof.model import STREAMED, Event, EventKind, Inspection, OneOfSeveral, Outcome, Plan, Requirement
 

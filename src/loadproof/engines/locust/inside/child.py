@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import locust.main  # isort: skip  # gevent patches here
 
+import atexit
 import contextlib
 import io
 import json
@@ -96,9 +97,11 @@ def _held(channel_fd: int) -> dict[str, Any]:
 
 def drive(settings: PluginSettings, channel_fd: int, clock: MasterClock | None = None) -> None:
     """Never returns: Locust ends the process."""
+    from loadproof.engines.locust.inside.garbage import end_quickly
     from loadproof.engines.locust.inside.plugin import Plugin
 
     connecting.install()
+    atexit.register(end_quickly)  # first, so that it is called last
     Plugin(settings, socket.socket(fileno=channel_fd), clock).install()
     if settings.quiet_stats:
         logging.getLogger(_STATS_LOGGER).addFilter(lambda _record: False)

@@ -174,12 +174,10 @@ def slice_of(part: tuple[int, int, Histogram], second: int, endpoint: Endpoint) 
 def measure(*arguments: str) -> tuple[float, float, float, int]:
     """Seconds by the clock and of a processor, MB at most and exit code of one call of loadproof."""
     code = (
-        "import atexit, resource, sys; from loadproof.cli import main\n"
-        "@atexit.register\n"
-        "def told():\n"
-        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "    print('PEAK', used.ru_maxrss, used.ru_utime + used.ru_stime, file=sys.stderr)\n"
-        "main()"
+        "import resource, sys; from loadproof.cli import main\n"
+        "try:\n    code = main()\nexcept SystemExit as ended:\n    code = ended.code\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print('PEAK', used.ru_maxrss, used.ru_utime + used.ru_stime, code or 0, file=sys.stderr)"
     )
     started_s = time.perf_counter()
     done = subprocess.run(
@@ -191,8 +189,8 @@ def measure(*arguments: str) -> tuple[float, float, float, int]:
         raise SystemExit(
             f"loadproof {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}"
         )
-    _, peak_kib, cpu_s = told[-1].split()
-    return took_s, float(cpu_s), int(peak_kib) * 1024 / 1e6, done.returncode
+    _, peak_kib, cpu_s, exit_code = told[-1].split()
+    return took_s, float(cpu_s), int(peak_kib) * 1024 / 1e6, int(exit_code)
 
 
 def main() -> None:

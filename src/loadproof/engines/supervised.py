@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from loadproof.engines.supervisor import FOLDER, HOLD
 from loadproof.errors import EngineError, Problem, RefusedError
-from loadproof.variables import PROXY_VARIABLES
+from loadproof.safety.variables import PROXY_VARIABLES
 
 if TYPE_CHECKING:
     from loadproof.model import Policy

@@ -20,7 +20,7 @@ from loadproof.plan.watching import secrets_of_plan
 from loadproof.safety.guard import TargetGuard, admit, look_up, policy_of
 from loadproof.safety.known import Redactor
 from loadproof.safety.target import Refuses, normalise_target, preflight
-from loadproof.variables import PROXY_VARIABLES
+from loadproof.safety.variables import PROXY_VARIABLES
 
 T = TypeVar("T")
 R = TypeVar("R", bound=PlanRequest)

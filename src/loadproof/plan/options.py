@@ -13,8 +13,8 @@ from loadproof.plan.document import did_you_mean
 from loadproof.plan.profiles import hold_windows
 from loadproof.plan.schema import MAX_USERS, Arrivals
 from loadproof.safety.hosts import is_loopback
+from loadproof.safety.variables import TOKEN_VARIABLE
 from loadproof.units import format_duration, parse_duration, parse_rate
-from loadproof.variables import TOKEN_VARIABLE
 
 _ONE_ARRIVAL: Final = 0.5
 """The first is due when so much of one is promised."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from loadproof.engines.locust.channel import Decoder, encode
 from loadproof.engines.supervised import CONNECTIONS, Supervised, held_for
 from loadproof.errors import EngineError
-from loadproof.variables import TOKEN_VARIABLE
+from loadproof.safety.variables import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from loadproof.model import Policy

@@ -24,7 +24,7 @@ from locust.rpc import Message, rpc
 
 from loadproof.engines.locust.machines.clock_offset import MasterClock, Offset
 from loadproof.errors import ExitCode
-from loadproof.variables import TOKEN_VARIABLE
+from loadproof.safety.variables import TOKEN_VARIABLE
 from loadproof.version import __version__
 
 HELLO = "loadproof_hello"

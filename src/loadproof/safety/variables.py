@@ -1,4 +1,4 @@
-"""Environment variables that mean something to more than one part of Loadproof."""
+"""Environment variables that no process of a scenario gets. Imported before the first of them starts."""
 
 from __future__ import annotations
 

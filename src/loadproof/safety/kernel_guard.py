@@ -67,8 +67,8 @@ class KernelGuard:
     def _page() -> AllowedPage | None:
         try:
             return AllowedPage()
-        except OSError:
-            return None  # an older kernel: each connection is asked about
+        except (OSError, AttributeError):
+            return None  # an older kernel or C library: each connection is asked about
 
     def begin(self, pid: int) -> None:
         """The engine runs: import what its questions will need."""

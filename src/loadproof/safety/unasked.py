@@ -97,7 +97,7 @@ class AllowedPage:
 
 
 class Unasked:
-    """The load's side, of one process and its forks."""
+    """The load's side, of one process that drives it; a fork asks, unless it does so, too, and says it."""
 
     def __init__(self, page: int, counter: int, place: int) -> None:
         """Takes over the descriptor `page`. Raises OSError where something else is at that place."""
@@ -116,9 +116,16 @@ class Unasked:
         self._connect = libc.connect
         self._connect.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint]
         self._slots: dict[Any, tuple[int, int, bytes]] = {}
+        self.adopt()
+
+    def adopt(self) -> None:
+        """This process drives the load. One that a task has forked may close the counter's descriptor."""
+        self._process = os.getpid()
 
     def connect(self, descriptor: int, family: int, address: Any) -> int | None:
         """As `connect_ex` of a socket: 0 or the error's number. None: connect as usual, and be asked."""
+        if os.getpid() != self._process:
+            return None
         begin, end, packed = self._slots.get(address) or self._find(family, address)
         if not end or self._page[begin:end] != packed:
             self._slots.pop(address, None)

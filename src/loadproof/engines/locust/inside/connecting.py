@@ -128,6 +128,13 @@ def _connect_once(sock: Any, address: Any) -> None:
         connect(sock._sock, socket.AF_INET, address, limit_s)
 
 
+def begin() -> None:
+    """In each process that drives the load, before it does."""
+    if _unasked is not None:
+        _unasked.adopt()
+    make_room()
+
+
 def make_room() -> None:
     """Let the table of open files hold as many as this process may open."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

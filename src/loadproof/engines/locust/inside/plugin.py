@@ -134,7 +134,7 @@ class Plugin:
         self._runner, self._process = runner, os.getpid()  # Locust's own workers may be forks
         options = environment.parsed_options
         if not isinstance(runner, MasterRunner):
-            connecting.make_room()
+            connecting.begin()
             garbage = Garbage(lambda: runner.user_count)
             garbage.begin()
             self._heartbeat.start(garbage.second)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _LONGEST_HOST: Final = 63
 """Of one label, which every name that is no longer has at the most: the longer ones urllib3 looks at."""
-_SOCKET: Final = gevent.socket.socket
 _KIND, _TCP = int(socket.SOCK_STREAM), int(socket.IPPROTO_TCP)
 
 

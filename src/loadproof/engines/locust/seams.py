@@ -104,6 +104,8 @@ SEAMS = (
     # urllib3's pools, which borrow the session's connections.
     Seam(Feature.HTTP_SESSION, _URLLIB3, "_get_conn", ("self", "timeout")),
     Seam(Feature.HTTP_SESSION, _URLLIB3, "_new_conn", ("self",)),
+    Seam(Feature.HTTP_SESSION, "urllib3.connection:HTTPConnection", "_new_conn", ("self",)),
+    Seam(Feature.HTTP_SESSION, "urllib3.util.connection", "allowed_gai_family", ()),
     Seam(Feature.HTTP_SESSION, _URLLIB3, "_put_conn", ("self", "conn")),
     Seam(Feature.HTTP_SESSION, "urllib3.util.ssl_", "create_urllib3_context"),
     Seam(Feature.HTTP_SESSION, "urllib3.util.ssl_", "resolve_cert_reqs"),
@@ -183,6 +185,7 @@ SEAMS = (
     Seam(Feature.SPREADING, "locust.runners:Runner", "user_classes_count"),
     Seam(Feature.SPREADING, "locust:User", "start", ("self", "group")),
     Seam(Feature.SPREADING, "locust.argument_parser", "default_args_dict", ()),
+    Seam(Feature.SPREADING, "gevent.socket:socket", "_sock"),
     Seam(Feature.STOPPING, "locust:User", "stop", ("self", "force")),
     Seam(Feature.STOPPING, "locust:User", "_state"),
     Seam(Feature.STOPPING, "locust:User", "_greenlet"),

@@ -30,6 +30,7 @@ from typing import Any, Final
 import gevent.socket
 from gevent import get_hub
 
+from loadproof.engines.locust.seams import Feature, known
 from loadproof.safety import unasked
 
 _unasked = unasked.taken()
@@ -145,7 +146,8 @@ def make_room() -> None:
 
 def install() -> None:
     """Let gevent's sockets and resolver do so, in this process and its forks."""
-    gevent.socket.socket.connect = _connect_once
+    if known(Feature.SPREADING):
+        gevent.socket.socket.connect = _connect_once
     resolver = type(get_hub().resolver)
     addresses = Addresses(resolver.getaddrinfo)
 

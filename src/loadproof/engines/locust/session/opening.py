@@ -34,9 +34,7 @@ def _urllib3s() -> tuple[Any, ...]:
 
 
 def _geventhttpclients() -> tuple[Any, ...]:
-    pool = ConnectionPool
-    made = pool._create_socket, pool._resolve, pool._create_tcp_socket, pool._connect_socket
-    return *made, pool.after_connect, gevent.socket.socket
+    return ConnectionPool._create_socket, ConnectionPool.after_connect, gevent.socket.socket
 
 
 _OF_URLLIB3: Final = _urllib3s()

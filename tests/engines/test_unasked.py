@@ -9,7 +9,6 @@ import mmap
 import os
 import socket
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from loadproof.engines.supervised import CONNECTIONS, SENDS, Supervised
 from loadproof.model import Policy
 from loadproof.safety import unasked
 from loadproof.safety.unasked import PAGE_BYTES, SLOT_BYTES, AllowedPage, Unasked
+from tests.demo.concurrency import wait_until
 from tests.engines.listening import Listener
 
 if TYPE_CHECKING:
@@ -205,8 +205,9 @@ def test_other_rules_hold_for_what_was_allowed_before(listener: Listener, tmp_pa
     changed = tmp_path / "changed"
     code = f"""
 print(usual(), quick(), flush=True)
-while not os.path.exists({str(changed)!r}):
-    time.sleep(0.01)
+deadline = time.monotonic() + 60
+while not os.path.exists({str(changed)!r}) and time.monotonic() < deadline:
+    time.sleep(0.01)  # until the other rules hold
 print(quick(), usual())
 """
     argv = [sys.executable, "-c", BEGIN + code, str(listener.port)]
@@ -215,8 +216,7 @@ print(quick(), usual())
         assert program.popen.stdout is not None
         assert program.popen.stdout.readline() == b"0 0\n"
         program.admit(CLOSED)
-        while program.heard().count(b'"held"') < 2:
-            time.sleep(0.01)
+        wait_until(lambda: program.heard().count(b'"held"') == 2)
         changed.touch()
         out, err = program.popen.communicate(timeout=60)
         assert out.decode().split() == ["None", str(errno.EPERM)], err.decode()

@@ -125,20 +125,20 @@ def _program(machine: _Machine, every_send: bool, unasked: int | None) -> bytes:
     ]
     notify, no_system_call = 7, 9
     rest = len(asked)
-    allowed = [
-        line(equal, machine.connect, 0, 8),
-        line(load, argument[1] + 4),  # where its address lies, in two halves
-        line(equal, (unasked or 0) >> 32, 0, 6),
-        line(load, argument[1]),
-        line(bits, ~(PAGE_BYTES - SLOT_BYTES) & 0xFFFFFFFF),  # at the begin of a slot of that page
-        line(equal, (unasked or 0) & 0xFFFFFFFF, 0, 3),
-        line(load, argument[2]),
-        line(above, SLOT_BYTES, 1),
-        line(answer, _ALLOW),
-        line(load, 0),
-    ]
-    if unasked is None:
-        allowed = []
+    allowed: list[bytes] = []
+    if unasked is not None:
+        allowed = [
+            line(equal, machine.connect, 0, 8),
+            line(load, argument[1] + 4),  # where its address lies, in two halves
+            line(equal, unasked >> 32, 0, 6),
+            line(load, argument[1]),
+            line(bits, ~(PAGE_BYTES - SLOT_BYTES) & 0xFFFFFFFF),  # at the begin of a slot of that page
+            line(equal, unasked & 0xFFFFFFFF, 0, 3),
+            line(load, argument[2]),
+            line(above, SLOT_BYTES, 1),
+            line(answer, _ALLOW),
+            line(load, 0),
+        ]
     before = len(allowed) + rest
     return b"".join(
         [

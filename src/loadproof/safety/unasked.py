@@ -126,24 +126,27 @@ class Unasked:
         """As `connect_ex` of a socket: 0 or the error's number. None: connect as usual, and be asked."""
         if os.getpid() != self._process:
             return None
-        begin, end, packed = self._slots.get(address) or self._find(family, address)
-        if not end or self._page[begin:end] != packed:
-            self._slots.pop(address, None)
+        found = self._slots.get(address) or self._find(family, address)
+        if found is None:
+            return None
+        begin, end, packed = found
+        if self._page[begin:end] != packed:
+            del self._slots[address]
             return None
         error = self._connect(descriptor, self._place + begin, end - begin) and ctypes.get_errno()
         os.eventfd_write(self._counter, 1)
         return error
 
-    def _find(self, family: int, address: Any) -> tuple[int, int, bytes]:
-        """Where an address begins and ends, and itself; twice 0 where the page does not have it."""
+    def _find(self, family: int, address: Any) -> tuple[int, int, bytes] | None:
+        """Where an address begins and ends, and itself; None where the page does not have it."""
         host, port, *rest = address
         try:
             packed = _packed(family, _socket.inet_pton(family, host), port)
         except OSError:
-            return 0, 0, b""  # a scope behind it, or a name
+            return None  # a scope behind it, or a name
         begin = bytes(self._page).find(packed)
         if begin % SLOT_BYTES or any(rest):
-            return 0, 0, b""
+            return None
         found = self._slots[address] = begin, begin + len(packed), packed
         return found
 

@@ -34,7 +34,7 @@ from loadproof.engines.locust.seams import Feature, known
 from loadproof.safety import unasked
 
 _unasked = unasked.taken()
-"""Of the process that drives the load and its forks; None where there is no guard below it."""
+"""None where no guard of the kernel's stands below this process, or each connection is asked about."""
 KEPT_S: Final = 1.0
 _MOST: Final = 256
 """Names that are kept; a scenario that goes to ever new hosts must not fill the memory."""
